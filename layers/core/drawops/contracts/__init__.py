@@ -1,0 +1,1 @@
+"""Versioned data contracts (pydantic): the shapes that cross process boundaries."""

@@ -1,0 +1,91 @@
+"""Every S3 key, execution name and identifier of drawops is built and parsed here, nowhere else.
+
+Raw bucket: whatever key the user chose. Data bucket:
+
+    drawings/<drawing_id>/<revision>/source                  the bytes as registered, immutable
+    drawings/<drawing_id>/<revision>/reading.out, .err       what the endpoint wrote
+    drawings/<drawing_id>/<revision>/result.json, texts.csv  what users read
+    quarantine/<drawing_id>/<revision>/reason.json           why a drawing could not be read
+    models/<name>/<version>/model.tar.gz                     model artifacts
+
+No rule listens to the data bucket, so no output can start its own input.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from urllib.parse import urlparse
+
+DRAWING_ID = re.compile(r"^d-[0-9a-f]{20}$")
+REVISION = re.compile(r"^[0-9a-f]{20}$")
+
+
+def drawing_id(bucket: str, key: str) -> str:
+    """The identity of a drawing is where it lies: the same bucket and key are the same drawing."""
+    return "d-" + hashlib.sha256(f"{bucket}\n{key}".encode()).hexdigest()[:20]
+
+
+def revision(sha256: str) -> str:
+    """The identity of a revision is its content: 80 bits of its SHA-256 (hex in, hex out)."""
+    return sha256[:20]
+
+
+def upload_revision(version_id: str | None, etag: str) -> str:
+    """Stands for a revision whose content is not known (too large to hash, deleted): names the upload."""
+    return hashlib.sha256(f"{version_id}\n{etag}".encode()).hexdigest()[:20]
+
+
+def execution_name(drawing: str, version_id: str | None, etag: str, attempt: int = 0) -> str:
+    """Name of the `drawing_processing` execution for one upload: a repeated event gives the same name."""
+    return f"{drawing}-{upload_revision(version_id, etag)}-{attempt}"
+
+
+@dataclass(frozen=True)
+class RevisionKeys:
+    """Keys in the data bucket for one revision of one drawing."""
+
+    drawing_id: str
+    revision: str
+
+    @property
+    def _folder(self) -> str:
+        return f"drawings/{self.drawing_id}/{self.revision}"
+
+    @property
+    def source(self) -> str:
+        return f"{self._folder}/source"
+
+    @property
+    def result(self) -> str:
+        return f"{self._folder}/result.json"
+
+    @property
+    def texts_csv(self) -> str:
+        return f"{self._folder}/texts.csv"
+
+    @property
+    def quarantine_reason(self) -> str:
+        return f"quarantine/{self.drawing_id}/{self.revision}/reason.json"
+
+
+def model_artifact(name: str, version: str) -> str:
+    """Key of a model artifact in the data bucket."""
+    return f"models/{name}/{version}/model.tar.gz"
+
+
+def s3_uri(bucket: str, key: str) -> str:
+    """``s3://bucket/key``; keys of the data bucket are plain ASCII, so nothing is escaped."""
+    return f"s3://{bucket}/{key}"
+
+
+def parse_s3_uri(uri: str) -> tuple[str, str]:
+    """Split ``s3://bucket/key``.
+
+    Raises:
+        ValueError: `uri` is not an S3 URI with a bucket and a key.
+    """
+    parsed = urlparse(uri, allow_fragments=False)
+    key = parsed.path.removeprefix("/")
+    if parsed.scheme != "s3" or not parsed.netloc or not key:
+        raise ValueError(f"not an S3 URI with bucket and key: {uri!r}")
+    return parsed.netloc, key
