@@ -7,6 +7,7 @@
     ├── Transient        a fault of the moment (throttling, a cut connection); retry
     ├── Conflict         somebody else did it first; the same content counts as success
     └── JobFailed        remote work (endpoint, training job) failed; carries the remote reason
+        └── InvalidResult    remote work ended well but what it wrote breaks its contract
 
 The class names are the `ErrorEquals` strings of the state machines.
 """
@@ -77,3 +78,7 @@ class Conflict(DrawopsError):
 
 class JobFailed(DrawopsError):
     """Remote work failed; the message is the remote reason."""
+
+
+class InvalidResult(JobFailed):
+    """Remote work reported success but its output breaks the contract."""

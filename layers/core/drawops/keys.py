@@ -3,8 +3,8 @@
 Raw bucket: whatever key the user chose. Data bucket:
 
     drawings/<drawing_id>/<revision>/source                  the bytes as registered, immutable
-    drawings/<drawing_id>/<revision>/reading.out, .err       what the endpoint wrote
     drawings/<drawing_id>/<revision>/result.json, texts.csv  what users read
+    inference/output/*, inference/failure/*                  what the endpoint wrote
     quarantine/<drawing_id>/<revision>/reason.json           why a drawing could not be read
     models/<name>/<version>/model.tar.gz                     model artifacts
 
@@ -53,18 +53,22 @@ class RevisionKeys:
 
     @property
     def source(self) -> str:
+        """The bytes as registered."""
         return f"{self._folder}/source"
 
     @property
     def result(self) -> str:
+        """The result document."""
         return f"{self._folder}/result.json"
 
     @property
     def texts_csv(self) -> str:
+        """The table of texts."""
         return f"{self._folder}/texts.csv"
 
     @property
     def quarantine_reason(self) -> str:
+        """The document that says why it could not be read."""
         return f"quarantine/{self.drawing_id}/{self.revision}/reason.json"
 
 

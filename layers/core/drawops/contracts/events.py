@@ -1,0 +1,115 @@
+"""Events that drawops receives and sends.
+
+Received: S3 `Object Created` through EventBridge and SQS; SageMaker's asynchronous inference notification
+through SNS; `SageMaker Endpoint State Change`. Sent: `DrawingProcessed` and `DrawingQuarantined` from
+`drawops.processing`. Contracts of foreign events ignore fields that we do not use.
+"""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from drawops.contracts.reading import Contract
+from drawops.contracts.workflow import Upload
+
+SOURCE_PROCESSING = "drawops.processing"
+
+
+class Foreign(BaseModel):
+    """Base of events that others define: what we do not know is ignored."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
+
+
+class _Bucket(Foreign):
+    name: str
+
+
+class _Object(Foreign):
+    key: str
+    size: int = 0
+    etag: str = ""
+    version_id: str | None = Field(default=None, alias="version-id")
+
+
+class _ObjectCreatedDetail(Foreign):
+    bucket: _Bucket
+    object: _Object
+
+
+class ObjectCreated(Foreign):
+    """S3 event by EventBridge; the key comes as it is, not URL-encoded.
+
+    Format: Amazon S3 User Guide, "EventBridge event message structure".
+    """
+
+    detail_type: Literal["Object Created"] = Field(alias="detail-type")
+    detail: _ObjectCreatedDetail
+
+    def upload(self) -> Upload:
+        """The workflow's input for this event."""
+        found = self.detail.object
+        return Upload(
+            bucket=self.detail.bucket.name,
+            key=found.key,
+            version_id=found.version_id,
+            etag=found.etag,
+            size=found.size,
+        )
+
+
+class _ResponseParameters(Foreign):
+    output_location: str = Field(alias="outputLocation")
+
+
+class InferenceNotification(Foreign):
+    """SNS message of SageMaker asynchronous inference.
+
+    Format: Amazon SageMaker Developer Guide, "Check prediction results".
+    """
+
+    invocation_status: Literal["Completed", "Failed"] = Field(alias="invocationStatus")
+    inference_id: str = Field(alias="inferenceId")
+    failure_reason: str = Field(default="", alias="failureReason")
+    response_parameters: _ResponseParameters | None = Field(default=None, alias="responseParameters")
+
+
+class _EndpointDetail(Foreign):
+    endpoint_name: str = Field(alias="EndpointName")
+    endpoint_status: str = Field(alias="EndpointStatus")
+
+
+class EndpointStateChange(Foreign):
+    """EventBridge event `SageMaker Endpoint State Change`."""
+
+    detail: _EndpointDetail
+
+
+class DrawingProcessed(Contract):
+    """Detail of the event sent when a revision has a result. `id` is the same for every repetition."""
+
+    schema_version: Literal["1.0"] = "1.0"
+    id: str
+    drawing_id: str
+    revision: str
+    bucket: str
+    key: str
+    result_bucket: str
+    result_key: str
+    pages: int
+    texts: int
+    mean_confidence: float | None
+    model_version: str
+
+
+class DrawingQuarantined(Contract):
+    """Detail of the event sent when a revision cannot be read."""
+
+    schema_version: Literal["1.0"] = "1.0"
+    id: str
+    drawing_id: str
+    revision: str
+    bucket: str
+    key: str
+    code: str
+    reason: str

@@ -1,0 +1,97 @@
+"""Data that flows between the states of `drawing_processing`."""
+
+from enum import StrEnum
+from typing import Any
+
+from pydantic import Field
+
+from drawops.contracts.reading import Contract, MediaType
+
+
+class Upload(Contract):
+    """Input of the workflow: one object version in the raw bucket."""
+
+    bucket: str
+    key: str
+    version_id: str | None
+    etag: str
+    size: int = Field(ge=0, description="Bytes.")
+    attempt: int = Field(default=0, ge=0, description="Raised by the reconciler when it starts again.")
+
+
+class Outcome(StrEnum):
+    """What registration found."""
+
+    TO_READ = "TO_READ"
+    UNCHANGED = "UNCHANGED"
+
+
+class Registered(Contract):
+    """A revision with a place in the catalog and an immutable copy of its bytes."""
+
+    outcome: Outcome
+    drawing_id: str
+    revision: str
+    upload: Upload
+    sha256: str
+
+
+class Checked(Contract):
+    """What the file's own structure says, before anything is decoded."""
+
+    media_type: MediaType
+    pages: int | None = Field(default=None, description="None: only the full reader can tell.")
+
+
+class InvokeRequest(Contract):
+    """Input of `invoke_endpoint`."""
+
+    registered: Registered
+    checked: Checked
+    task_token: str
+
+
+class Invoked(Contract):
+    """What the resumed task hands on: where the endpoint wrote its answer."""
+
+    output_location: str
+
+
+class StoreRequest(Contract):
+    """Input of `store_result`."""
+
+    registered: Registered
+    invoked: Invoked
+
+
+class Failure(Contract):
+    """Input of `quarantine_drawing`: the workflow's input and the error as Step Functions reports it."""
+
+    upload: Upload
+    registered: Registered | None = None
+    error: str
+    cause: str
+
+
+class ReconcileRequest(Contract):
+    """Input of `reconcile_drawings`.
+
+    `sweep` also looks for uploads that no workflow ever saw; `grace_seconds` overrides the setting.
+    """
+
+    sweep: bool = False
+    grace_seconds: int | None = Field(default=None, ge=0)
+
+
+class ReconcileReport(Contract):
+    """What the reconciler did, by drawing revision (`<drawing_id>/<revision>` or key)."""
+
+    resumed: tuple[str, ...] = ()
+    restarted: tuple[str, ...] = ()
+    started: tuple[str, ...] = ()
+    quarantined: tuple[str, ...] = ()
+
+
+def jsonable(contract: Contract) -> dict[str, Any]:
+    """The contract as plain JSON values, for a Lambda's return value."""
+    return contract.model_dump(mode="json")

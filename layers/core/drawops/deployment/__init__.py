@@ -1,0 +1,1 @@
+"""Deployment: bring a model artifact into service and keep its endpoint scaled."""

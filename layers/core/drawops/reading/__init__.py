@@ -1,0 +1,1 @@
+"""Reading: hand a drawing to the asynchronous endpoint, take its answer, keep the result."""

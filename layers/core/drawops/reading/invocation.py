@@ -1,0 +1,65 @@
+"""Hand a registered drawing to the asynchronous endpoint and remember who waits for the answer."""
+
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from drawops.catalog import Catalog, Inference
+from drawops.contracts.workflow import InvokeRequest
+from drawops.errors import NotReady
+from drawops.keys import RevisionKeys, s3_uri
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
+
+
+def invoke(
+    request: InvokeRequest,
+    *,
+    runtime: "SageMakerRuntimeClient",
+    catalog: Catalog,
+    endpoint: str,
+    data_bucket: str,
+    timeout_seconds: int,
+) -> str:
+    """Queue one drawing at the endpoint and return the inference id.
+
+    The task token is stored before the call: the notification may be faster than our next line.
+
+    Raises:
+        NotReady: the endpoint does not exist or is not in service.
+        Conflict: the revision has ended in the meantime.
+    """
+    registered = request.registered
+    inference = Inference(
+        inference_id=f"{registered.drawing_id}-{registered.revision}-{registered.upload.attempt}",
+        task_token=request.task_token,
+    )
+    catalog.start_reading(registered.drawing_id, registered.revision, inference)
+    try:
+        answer = runtime.invoke_endpoint_async(
+            EndpointName=endpoint,
+            ContentType=request.checked.media_type.value,
+            Accept="application/json",
+            InferenceId=inference.inference_id,
+            InputLocation=s3_uri(
+                data_bucket, RevisionKeys(registered.drawing_id, registered.revision).source
+            ),
+            InvocationTimeoutSeconds=timeout_seconds,
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("ValidationError", "ValidationException"):
+            raise NotReady(
+                f"Endpoint {endpoint} takes no requests ({error.response['Error']['Message']}). "
+                "Deploy a model to it, then upload the drawing again."
+            ) from error
+        raise
+    catalog.note_locations(
+        inference.model_copy(
+            update={
+                "output_location": answer["OutputLocation"],
+                "failure_location": answer.get("FailureLocation"),
+            }
+        )
+    )
+    return inference.inference_id
