@@ -1,0 +1,129 @@
+"""Generated drawings with exact ground truth.
+
+    >>> sheet = generate(seed=7, size="A3", look=Look.SCANNED)
+    >>> picture, texts = sheet.png(), sheet.truth
+
+One seed gives the same bytes every time. How it is built, and where it grows:
+
+    faces.py    typefaces out of pinned packages (Vera, single-stroke CAD lettering)
+    model.py    a drawing: paths, circles and texts in millimetres
+    pid.py      content: piping and instrumentation diagrams        (other kinds: a module each)
+    raster.py   drawing -> grey picture          pdf.py   drawing -> vector PDF or scanned PDF
+    scan.py     the scanned look                                    (other faults: more fields of `Scanner`)
+    truth.py    texts with their quads, Label.txt, JSON
+"""
+
+import io
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+
+from PIL import Image as Pillow
+
+from drawops_vision.sheets import pid
+from drawops_vision.sheets.model import Drawing
+from drawops_vision.sheets.pdf import scanned_pdf, vector_pdf
+from drawops_vision.sheets.raster import Image, Transform, render
+from drawops_vision.sheets.scan import Scanner
+from drawops_vision.sheets.truth import TruthText, label_line, truth
+
+__all__ = ["SIZES", "Drawing", "Look", "Scanner", "Sheet", "TruthText", "generate", "label_line"]
+
+SIZES: dict[str, tuple[float, float]] = {
+    "A5": (210, 148),
+    "A4": (297, 210),
+    "A3": (420, 297),
+    "A2": (594, 420),
+    "A1": (841, 594),
+    "A0": (1189, 841),
+}
+"""Width and height in mm, landscape (ISO 216)."""
+
+
+class Look(StrEnum):
+    """How the sheet looks: straight from CAD, or printed and scanned."""
+
+    CLEAN = "clean"
+    SCANNED = "scanned"
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One generated sheet: its drawing, and how it becomes a picture.
+
+    Attributes:
+        drawing: the model, in mm.
+        dpi: resolution of the picture; also of `truth`.
+        scanner: the scan's faults, None for the clean look.
+    """
+
+    drawing: Drawing
+    dpi: int
+    scanner: Scanner | None = None
+
+    @cached_property
+    def transform(self) -> Transform:
+        """mm on the sheet -> pixels of the picture."""
+        return Transform.of(self.drawing, self.dpi, self.scanner.skew if self.scanner else 0.0)
+
+    @cached_property
+    def truth(self) -> list[TruthText]:
+        """Every text with its ink-tight quad in pixels, in drawing order.
+
+        Holds for `png`, `jpeg`, `tiff` and for `pdf` rendered at `dpi`.
+        """
+        return truth(self.drawing, self.transform)
+
+    @cached_property
+    def image(self) -> Image:
+        """The picture, (height, width) uint8 grey."""
+        clean = render(self.drawing, self.transform)
+        return self.scanner.apply(clean, self.dpi) if self.scanner else clean
+
+    def png(self) -> bytes:
+        """Grey PNG that states its resolution."""
+        return self._save("PNG", compress_level=3)
+
+    def jpeg(self, quality: int | None = None) -> bytes:
+        """Grey JPEG; by default of the scanner's quality, or 90 for the clean look."""
+        chosen = quality or (self.scanner.jpeg_quality if self.scanner else 90)
+        return self._save("JPEG", quality=chosen)
+
+    def tiff(self, bilevel: bool = False) -> bytes:
+        """Grey TIFF (LZW), or with `bilevel` black and white at 50 % (CCITT group 4), as archives keep them."""
+        return self._save("TIFF", bilevel=bilevel, compression="group4" if bilevel else "tiff_lzw")
+
+    def pdf(self) -> bytes:
+        """Clean: vectors with a text layer. Scanned: one JPEG on a page, without text layer."""
+        if self.scanner:
+            return scanned_pdf(self.drawing, self.jpeg())
+        return vector_pdf(self.drawing)
+
+    def _save(self, kind: str, bilevel: bool = False, **options: int | str) -> bytes:
+        picture = Pillow.fromarray(self.image)
+        if bilevel:
+            picture = picture.point(lambda level: 255 * (level > 127)).convert("1", dither=Pillow.Dither.NONE)
+        file = io.BytesIO()
+        picture.save(file, kind, dpi=(self.dpi, self.dpi), **options)
+        return file.getvalue()
+
+
+def generate(seed: int, size: str = "A3", dpi: int = 300, look: Look = Look.CLEAN) -> Sheet:
+    """A P&ID sheet. The same arguments give the same bytes; `dpi` and `look` do not change the content.
+
+    Args:
+        seed: picks the plant, its tags, the lettering and the scanner's faults.
+        size: a key of `SIZES`.
+        dpi: 50 to 1200.
+        look: clean or scanned.
+
+    Raises:
+        ValueError: `size` or `dpi` is not one of the above.
+    """
+    if size not in SIZES:
+        raise ValueError(f"size must be one of {', '.join(SIZES)}, not {size!r}")
+    if not 50 <= dpi <= 1200:
+        raise ValueError(f"dpi must be between 50 and 1200, not {dpi}")
+    width, height = SIZES[size]
+    scanner = Scanner.of(seed) if Look(look) is Look.SCANNED else None
+    return Sheet(pid.draw(seed, width, height), dpi, scanner)

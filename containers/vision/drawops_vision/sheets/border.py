@@ -1,0 +1,180 @@
+"""What surrounds a drawing: frame with zones (ISO 5457), title block (ISO 7200), revisions, notes, legend."""
+
+from drawops_vision.sheets.draft import Draft, Spot
+from drawops_vision.sheets.model import Horizontal, Rectangle, Vertical
+
+ZONE = 50.0
+STRIP = 5.0
+ZONE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
+"""ISO 5457 leaves out I and O."""
+
+PROJECTS = (
+    "ETHYLENE UNIT REVAMP", "AMINE TREATING UNIT 300", "CRUDE STABILISATION TRAIN 2", "SOLVENT RECOVERY PLANT",
+    "GAS DEHYDRATION PACKAGE", "METHANOL PLANT EXPANSION", "SULPHUR RECOVERY UNIT", "BIOETHANOL DISTILLATION",
+)
+COMPANIES = ("NORDHAVEN ENGINEERING", "DELTA PROCESS B.V.", "KAIROS ENGINEERS LTD", "RHEINTAL ANLAGENBAU GmbH")
+PEOPLE = ("JKL", "M. Weber", "A.Ng", "S.R.", "T. Okafor", "LHY", "P. Novak", "C.D.M.")
+REVISIONS = (
+    "ISSUED FOR REVIEW", "ISSUED FOR HAZOP", "ISSUED FOR APPROVAL", "ISSUED FOR DESIGN", "ISSUED FOR CONSTRUCTION",
+    "AS BUILT", "HAZOP COMMENTS INCORPORATED", "RE-ISSUED FOR CONSTRUCTION",
+)
+NOTES = (
+    "ALL DIMENSIONS IN mm UNLESS OTHERWISE STATED.",
+    "FOR LEGEND AND SYMBOLS SEE DWG. 0000-PID-0001.",
+    "ALL VENTS AND DRAINS TO BE 3/4\" UNLESS NOTED.",
+    "MINIMUM STRAIGHT RUN 10xD UPSTREAM, 5xD DOWNSTREAM.",
+    "INSULATION THICKNESS 50 mm ABOVE 60 °C (PP).",
+    "LEVEL SETTINGS ±5 mm FROM TANGENT LINE.",
+    "VALVE TO BE LOCKED OPEN (LO) DURING OPERATION.",
+    "SLOPE LINE 1:100 TOWARDS VESSEL, NO POCKETS.",
+    "LOCATE PSV AT HIGH POINT; INLET LOSS < 3 %.",
+    "STEAM TRACING AT 120 ±5 °C, SEE TRACER LIST.",
+    "PUMP NPSH AVAILABLE BASED ON LOW LIQUID LEVEL.",
+    "ORIFICE BORE Ø38.5 mm, BETA RATIO 0.62.",
+    "HOLD: VENDOR TO CONFIRM NOZZLE SIZES.",
+    "FLOW AREA OF STRAINER TO EXCEED 300 cm².",
+    "SPARE PUMP STARTS AUTOMATICALLY ON LOW PRESSURE.",
+    "FIRE CASE GOVERNS RELIEF LOAD, 12.4 t/h.",
+)
+LEGEND = (
+    ("LO", "LOCKED OPEN"), ("LC", "LOCKED CLOSED"), ("FC", "FAIL CLOSED"), ("FO", "FAIL OPEN"),
+    ("CSO", "CAR SEALED OPEN"), ("NNF", "NORMALLY NO FLOW"), ("HC", "HEAT CONSERVATION"), ("PP", "PERSONNEL PROT."),
+)
+
+
+def frame(draft: Draft) -> Rectangle:
+    """Trim line, frame line, and the zone letters and numbers between them; returns the frame's inside, mm."""
+    width, height = draft.drawing.width, draft.drawing.height
+    left = 15.0 if width >= 400 else 5.0
+    outer = (left, 5.0, width - 5.0, height - 5.0)
+    inner = (outer[0] + STRIP, outer[1] + STRIP, outer[2] - STRIP, outer[3] - STRIP)
+    draft.rectangle(outer, draft.style.thin)
+    draft.rectangle(inner, draft.style.thick)
+    columns = max(2, 2 * round((inner[2] - inner[0]) / ZONE / 2))
+    rows = max(2, 2 * round((inner[3] - inner[1]) / ZONE / 2))
+    step_x, step_y = (inner[2] - inner[0]) / columns, (inner[3] - inner[1]) / rows
+    for column in range(columns):
+        x = inner[0] + column * step_x
+        for y0, y1 in ((outer[1], inner[1]), (inner[3], outer[3])):
+            if column:
+                draft.line([(x, y0), (x, y1)])
+            _centred(draft, str(column + 1), (x, y0, x + step_x, y1))
+    for row in range(rows):
+        y = inner[1] + row * step_y
+        for x0, x1 in ((outer[0], inner[0]), (inner[2], outer[2])):
+            if row:
+                draft.line([(x0, y), (x1, y)])
+            _centred(draft, ZONE_LETTERS[row], (x0, y, x1, y + step_y))
+    draft.limits = inner
+    return inner
+
+
+def bottom_strip(draft: Draft, inside: Rectangle, number: str, title: str) -> float:
+    """Title block, revisions, notes and legend along the lower edge; returns the y of the strip's top, mm."""
+    k = draft.style.module
+    height = 44.0 * k if inside[3] - inside[1] > 160 else 34.0 * k
+    x0, y0, x1, y1 = inside[0], inside[3] - height, inside[2], inside[3]
+    draft.line([(x0, y0), (x1, y0)], draft.style.thick)
+    width = min(118.0 * k, 0.52 * (x1 - x0))
+    _title_block(draft, (x1 - width, y0, x1, y1), number, title)
+    edge = x1 - width
+    draft.line([(edge, y0), (edge, y1)], draft.style.thick)
+    if edge - x0 > 190 * k:
+        _revisions(draft, (edge - 96 * k, y0, edge, y1))
+        edge -= 96 * k
+        draft.line([(edge, y0), (edge, y1)], draft.style.thick)
+    if edge - x0 > 170 * k:
+        _legend(draft, (edge - 46 * k, y0, edge, y1))
+        edge -= 46 * k
+        draft.line([(edge, y0), (edge, y1)], draft.style.thick)
+    _notes(draft, (x0, y0, edge, y1))
+    return y0
+
+
+def _centred(draft: Draft, string: str, box: Rectangle) -> None:
+    middle = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
+    spot = Spot(middle, 0.0, Horizontal.CENTRE, Vertical.MIDDLE)
+    draft.put(draft.lettering(string, spot, 2.2 / draft.style.height))
+
+
+def _title_block(draft: Draft, box: Rectangle, number: str, title: str) -> None:
+    """Rows of cells; every cell has a small caption at its top and its value below."""
+    rng = draft.rng
+    x0, y0, x1, y1 = box
+    day = f"{rng.randint(1, 28):02d}"
+    date = rng.choice((f"20{rng.randint(14, 25)}-{rng.randint(1, 12):02d}-{day}", f"{day}.{rng.randint(1, 12):02d}.20{rng.randint(14, 25)}"))
+    sheet = rng.randint(1, 9)
+    rows: list[tuple[float, list[tuple[float, str, str, float]]]] = [
+        (1.0, [(0.55, "CLIENT", rng.choice(COMPANIES), 1.0), (0.45, "PROJECT", rng.choice(PROJECTS), 1.0)]),
+        (1.4, [(1.0, "TITLE", title, 1.4)]),
+        (1.0, [(0.25, "DRAWN", rng.choice(PEOPLE), 1.0), (0.25, "CHECKED", rng.choice(PEOPLE), 1.0), (0.25, "APPROVED", rng.choice(PEOPLE), 1.0), (0.25, "DATE", date, 1.0)]),
+        (1.2, [(0.16, "SCALE", rng.choice(("NTS", "1:1", "NONE")), 1.0), (0.5, "DRAWING No.", number, 1.5), (0.2, "SHEET", f"{sheet} OF {sheet + rng.randint(0, 8)}", 1.0), (0.14, "REV.", rng.choice("ABCD01234"), 1.5)]),
+    ]
+    total = sum(row[0] for row in rows)
+    y = y0
+    for weight, cells in rows:
+        bottom = y + (y1 - y0) * weight / total
+        if y > y0:
+            draft.line([(x0, y), (x1, y)], draft.style.thin)
+        x = x0
+        for share, caption, value, size in cells:
+            right = x + (x1 - x0) * share
+            if x > x0:
+                draft.line([(x, y), (x, bottom)], draft.style.thin)
+            split = y + (bottom - y) * 0.36
+            draft.within((x, y + 0.4, right, split), caption, 0.75)
+            draft.within((x, split, right, bottom - 0.4), value, size, Horizontal.CENTRE, heading=size > 1)
+            x = right
+        y = bottom
+
+
+def _revisions(draft: Draft, box: Rectangle) -> None:
+    """The revision table: newest at the top, headings at the bottom."""
+    rng = draft.rng
+    x0, y0, x1, y1 = box
+    rows = 7
+    step = (y1 - y0) / rows
+    edges = [x0 + (x1 - x0) * share for share in (0.0, 0.09, 0.31, 0.76, 0.88, 1.0)]
+    used = rng.randint(2, rows - 2)
+    year = rng.randint(2014, 2022)
+    for row in range(rows):
+        top, bottom = y1 - (row + 1) * step, y1 - row * step
+        draft.line([(x0, top), (x1, top)], draft.style.thin)
+        if row == 0:
+            values = ("REV", "DATE", "DESCRIPTION", "BY", "CHK")
+        elif row <= used:
+            date = f"{year + row // 3}-{rng.randint(1, 12):02d}-{rng.randint(1, 28):02d}"
+            initials = ["".join(rng.sample("ABCDEFGHJKLMNPRSTW", rng.choice((2, 3)))) for _ in range(2)]
+            values = (chr(ord("A") + row - 1), date, rng.choice(REVISIONS), initials[0], initials[1])
+        else:
+            continue
+        for left, right, value in zip(edges, edges[1:], values, strict=False):
+            draft.within((left, top, right, bottom), value, 0.9, Horizontal.CENTRE, pad=0.8)
+    for x in edges[1:-1]:
+        draft.line([(x, y0), (x, y1)], draft.style.thin)
+
+
+def _legend(draft: Draft, box: Rectangle) -> None:
+    x0, y0, x1, y1 = box
+    step = (y1 - y0 - 1.0) / (len(LEGEND) + 1)
+    draft.within((x0, y0 + 0.5, x1, y0 + 0.5 + step), "ABBREVIATIONS", 1.0, heading=True)
+    for row, (short, meaning) in enumerate(LEGEND, start=1):
+        top = y0 + 0.5 + row * step
+        draft.within((x0, top, x0 + (x1 - x0) * 0.27, top + step), short, 0.9)
+        draft.within((x0 + (x1 - x0) * 0.27, top, x1, top + step), meaning, 0.9)
+
+
+def _notes(draft: Draft, box: Rectangle) -> None:
+    """As many numbered notes as the box holds, in columns."""
+    k = draft.style.module
+    x0, y0, x1, y1 = box
+    step = 4.0 * k
+    rows = int((y1 - y0 - 2.0) / step) - 1
+    columns = max(1, int((x1 - x0) / (84 * k)))
+    chosen = draft.rng.sample(NOTES, min(len(NOTES), rows * columns))
+    draft.within((x0, y0 + 1.0, x0 + 30 * k, y0 + 1.0 + step), "NOTES:", 1.0, heading=True)
+    for index, note in enumerate(chosen):
+        column, row = divmod(index, rows)
+        left = x0 + (x1 - x0) / columns * column
+        top = y0 + 1.0 + (row + 1) * step
+        draft.within((left, top, left + (x1 - x0) / columns, top + step), f"{index + 1}. {note}", 0.95)

@@ -1,0 +1,178 @@
+"""The drafting board: draws items and remembers where ink is, so that no text is put on top of anything."""
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from drawops_vision.sheets.faces import Face
+from drawops_vision.sheets.model import (
+    SOLID,
+    Circle,
+    Drawing,
+    Fill,
+    Horizontal,
+    Path,
+    Point,
+    Rectangle,
+    Text,
+    Vertical,
+)
+
+CELL = 0.4
+"""Edge of an occupancy cell in mm, well under the smallest gap that a draughtsman leaves."""
+GAP = 0.55
+"""Least distance in mm between a placed text and other ink."""
+NARROWEST = 0.7
+DASHED = (2.4, 1.2)
+
+
+@dataclass(frozen=True)
+class Style:
+    """How one office draws.
+
+    Attributes:
+        height: capital height of ordinary text in mm; symbols scale with it.
+        face: lettering of everything but headings.
+        heading: lettering of tags and titles.
+        stretch: width factor of all texts.
+        thin, medium, thick: pens in mm.
+    """
+
+    height: float
+    face: Face
+    heading: Face
+    stretch: float
+    thin: float
+    medium: float
+    thick: float
+
+    @property
+    def module(self) -> float:
+        """mm that stand for 1 mm on a sheet lettered at 2 mm."""
+        return self.height / 2.0
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A place where a text may go."""
+
+    anchor: Point
+    angle: float = 0.0
+    horizontal: Horizontal = Horizontal.LEFT
+    vertical: Vertical = Vertical.BASELINE
+
+
+class Draft:
+    """A drawing in the making.
+
+    Attributes:
+        drawing: what is on the sheet so far.
+        rng: the only source of chance.
+        style: pens and lettering.
+        limits: rectangle that searched texts stay within; the frame's inside once there is one.
+    """
+
+    def __init__(self, drawing: Drawing, rng: random.Random, style: Style) -> None:
+        self.drawing = drawing
+        self.rng = rng
+        self.style = style
+        self.limits: Rectangle = (0.0, 0.0, drawing.width, drawing.height)
+        self._ink = np.zeros((int(drawing.height / CELL) + 2, int(drawing.width / CELL) + 2), dtype=np.uint8)
+
+    def line(self, points: Sequence[Point], pen: float | None = None, dash: tuple[float, ...] = SOLID) -> None:
+        """An open polyline."""
+        self._add(Path(tuple(points), pen or self.style.thin, dash=dash))
+
+    def shape(self, points: Sequence[Point], pen: float | None = None, fill: Fill = Fill.NONE) -> None:
+        """A closed polygon."""
+        self._add(Path(tuple(points), pen or self.style.thin, closed=True, fill=fill))
+
+    def rectangle(self, box: Rectangle, pen: float | None = None, fill: Fill = Fill.NONE) -> None:
+        """An upright rectangle."""
+        x0, y0, x1, y1 = box
+        self.shape([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], pen, fill)
+
+    def circle(self, centre: Point, radius: float, pen: float | None = None, fill: Fill = Fill.NONE) -> None:
+        """A circle."""
+        self.drawing.items.append(Circle(centre, radius, pen or self.style.thin, fill))
+        self._mark((centre[0] - radius, centre[1] - radius, centre[0] + radius, centre[1] + radius))
+
+    def is_free(self, box: Rectangle, margin: float = GAP) -> bool:
+        """Whether `box`, grown by `margin` mm, lies within the limits and holds no ink yet."""
+        x0, y0, x1, y1 = box[0] - margin, box[1] - margin, box[2] + margin, box[3] + margin
+        if x0 < self.limits[0] or y0 < self.limits[1] or x1 > self.limits[2] or y1 > self.limits[3]:
+            return False
+        left, top, right, bottom = self._cells((x0, y0, x1, y1))
+        return not self._ink[top:bottom, left:right].any()
+
+    def reserve(self, box: Rectangle) -> None:
+        """Keep `box` free of searched texts without drawing anything."""
+        self._mark(box)
+
+    def lettering(self, string: str, spot: Spot, size: float = 1.0, heading: bool = False) -> Text:
+        """A text in the style, not yet on the drawing; `size` in ordinary text heights."""
+        return Text(
+            spot.anchor,
+            string,
+            self.style.height * size,
+            self.style.heading if heading else self.style.face,
+            spot.angle,
+            spot.horizontal,
+            spot.vertical,
+            self.style.stretch,
+        )
+
+    def put(self, text: Text) -> None:
+        """Draw a text where it is."""
+        self.drawing.items.append(text)
+        self._mark(text.bounds())
+
+    def search(self, string: str, spots: Iterable[Spot], size: float = 1.0, heading: bool = False) -> bool:
+        """Draw a text at the first spot where it touches nothing; False when there is none."""
+        for spot in spots:
+            text = self.lettering(string, spot, size, heading)
+            if self.is_free(text.bounds()):
+                self.put(text)
+                return True
+        return False
+
+    def within(
+        self,
+        box: Rectangle,
+        string: str,
+        size: float = 1.0,
+        horizontal: Horizontal = Horizontal.LEFT,
+        heading: bool = False,
+        pad: float = 1.0,
+    ) -> None:
+        """Draw a text inside a table cell, first condensed, then made smaller, until it fits."""
+        x0, y0, x1, y1 = box
+        x = {Horizontal.LEFT: x0 + pad, Horizontal.CENTRE: (x0 + x1) / 2, Horizontal.RIGHT: x1 - pad}[horizontal]
+        spot = Spot((x, (y0 + y1) / 2), 0.0, horizontal, Vertical.MIDDLE)
+        text = self.lettering(string, spot, size, heading)
+        text = replace(text, height=min(text.height, (y1 - y0) * 0.62))
+        natural = text.face.width(string) * text.height
+        room = (x1 - x0 - 2 * pad) / natural
+        if room < text.stretch:
+            stretch = max(room, NARROWEST)
+            text = replace(text, stretch=stretch, height=text.height * min(1.0, room / stretch))
+        self.put(text)
+
+    def _add(self, path: Path) -> None:
+        self.drawing.items.append(path)
+        points = [np.round(np.asarray(path.points) / CELL - 0.5).astype(np.int32)]
+        if path.fill is not Fill.NONE:
+            cv2.fillPoly(self._ink, points, 1)
+        cv2.polylines(self._ink, points, path.closed, 1, max(1, round(path.pen / CELL)))
+
+    def _mark(self, box: Rectangle) -> None:
+        left, top, right, bottom = self._cells(box)
+        self._ink[top:bottom, left:right] = 1
+
+    def _cells(self, box: Rectangle) -> tuple[int, int, int, int]:
+        """Cells that `box` touches, as left, top, right, bottom; the last two are exclusive."""
+        x0, y0, x1, y1 = box
+        return max(0, int(x0 / CELL)), max(0, int(y0 / CELL)), int(x1 / CELL) + 1, int(y1 / CELL) + 1

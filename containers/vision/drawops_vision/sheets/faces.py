@@ -1,0 +1,292 @@
+"""Typefaces: glyph outlines for measuring and rasterising, and the same outlines as a TrueType file for PDFs.
+
+Both backends draw the same outlines, so the ground truth is computed from them and holds for both. Two
+sources, both inside pinned packages, so that no sheet depends on the fonts of a machine:
+
+- Bitstream Vera Sans, the TrueType family that reportlab ships;
+- a single-stroke CAD lettering: the Hershey "simplex" strokes of the hershey-fonts package, drawn with a
+  round pen of 1/10 or 1/14 of the capital height (ISO 3098 types B and A). What Hershey lacks and drawings
+  need (° ± Ø ² ³) is composed from its strokes.
+"""
+
+import io
+import math
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from importlib import resources
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+from fontTools.fontBuilder import FontBuilder
+from fontTools.pens.recordingPen import DecomposingRecordingPen
+from fontTools.pens.ttGlyphPen import TTGlyphPen
+from fontTools.ttLib import TTFont
+from HersheyFonts import HersheyFonts
+from shapely.geometry.polygon import orient
+
+Contour = npt.NDArray[np.float64]
+Stroke = list[tuple[float, float]]
+
+CURVE_STEPS = 6
+UNITS_PER_EM = 2000
+CAPITALS_PER_EM = 0.7
+EPOCH = 0
+"""Creation date of generated fonts; a constant, because a clock would make PDFs differ between runs."""
+
+
+class Glyph:
+    """One character: outlines for an even-odd fill, advance width and ink box, all in capital heights, y up."""
+
+    def __init__(self, area: shapely.Geometry, advance: float) -> None:
+        self.advance = advance
+        self.contours: tuple[Contour, ...] = tuple(
+            np.asarray(ring.coords, dtype=np.float64)[:-1] for ring in _rings(area)
+        )
+        self.bounds: tuple[float, float, float, float] | None = None
+        if not area.is_empty:
+            left, bottom, right, top = area.bounds
+            self.bounds = (float(left), float(bottom), float(right), float(top))
+
+
+class Face:
+    """A typeface, measured in capital heights.
+
+    Attributes:
+        name: PostScript name, unique among faces.
+        ttf: the TrueType file that a PDF embeds; its outlines and widths are the ones used here.
+        capital: height of a capital letter in em, so font size = text height / capital.
+    """
+
+    def __init__(self, name: str, ttf: bytes, capital: float, glyph: Callable[[str], Glyph | None]) -> None:
+        self.name = name
+        self.ttf = ttf
+        self.capital = capital
+        self._find = glyph
+        self._glyphs: dict[str, Glyph] = {}
+
+    def glyph(self, character: str) -> Glyph:
+        """The glyph of one character.
+
+        Raises:
+            KeyError: the face has no such character. There is no fallback box: it would be wrong truth.
+        """
+        if character not in self._glyphs:
+            found = self._find(character)
+            if found is None:
+                raise KeyError(f"{self.name} has no glyph for {character!r}")
+            self._glyphs[character] = found
+        return self._glyphs[character]
+
+    def width(self, string: str) -> float:
+        """Advance width in capital heights; no kerning, as in PDF and in CAD."""
+        return sum(self.glyph(character).advance for character in string)
+
+    def ink(self, string: str) -> tuple[float, float, float, float]:
+        """Left, bottom, right, top of the ink in capital heights, y up, relative to the baseline's start.
+
+        Raises:
+            ValueError: `string` leaves no ink (empty or only spaces).
+        """
+        position = 0.0
+        boxes: list[tuple[float, float, float, float]] = []
+        for character in string:
+            glyph = self.glyph(character)
+            if glyph.bounds is not None:
+                left, bottom, right, top = glyph.bounds
+                boxes.append((left + position, bottom, right + position, top))
+            position += glyph.advance
+        if not boxes:
+            raise ValueError(f"a text without ink has no place on a sheet: {string!r}")
+        lefts, bottoms, rights, tops = zip(*boxes, strict=True)
+        return min(lefts), min(bottoms), max(rights), max(tops)
+
+    def outlines(self, string: str) -> list[Contour]:
+        """Closed contours (n, 2) of the whole string in capital heights, y up, for an even-odd fill."""
+        contours: list[Contour] = []
+        position = 0.0
+        for character in string:
+            glyph = self.glyph(character)
+            contours.extend(contour + (position, 0.0) for contour in glyph.contours)
+            position += glyph.advance
+        return contours
+
+
+@lru_cache
+def vera(bold: bool = False) -> Face:
+    """Bitstream Vera Sans, close to the Arial/Verdana of office-made drawings."""
+    file = "VeraBd.ttf" if bold else "Vera.ttf"
+    return _truetype("DrawopsVeraBold" if bold else "DrawopsVera", _read("reportlab", "fonts", file))
+
+
+@lru_cache
+def simplex(pen: float = 0.1, slant: float = 0.0) -> Face:
+    """Single-stroke CAD lettering ("simplex").
+
+    Args:
+        pen: line width in capital heights; ISO 3098 type B is 1/10, type A 1/14.
+        slant: degrees to the right; ISO 3098 allows 15.
+    """
+    glyphs = {
+        character: Glyph(
+            shapely.union_all([shapely.LineString(stroke).buffer(pen / 2, quad_segs=3) for stroke in strokes])
+            if strokes
+            else shapely.Polygon(),
+            advance,
+        )
+        for character, (strokes, advance) in _hershey(math.tan(math.radians(slant))).items()
+    }
+    name = f"DrawopsSimplex{round(pen * 1000):03d}{'Slanted' if slant else ''}"
+    return Face(name, _build(name, glyphs), CAPITALS_PER_EM, glyphs.get)
+
+
+def _read(package: str, *path: str) -> bytes:
+    return resources.files(package).joinpath(*path).read_bytes()
+
+
+def _rings(area: shapely.Geometry) -> list[shapely.LinearRing]:
+    """Exterior rings clockwise and holes counter-clockwise (y up), the TrueType order."""
+    rings: list[shapely.LinearRing] = []
+    for part in shapely.get_parts(area):
+        if part.is_empty or part.geom_type != "Polygon":
+            continue  # make_valid may leave a bare line where two chords touch
+        polygon = orient(part, sign=-1.0)
+        rings += [polygon.exterior, *polygon.interiors]
+    return rings
+
+
+def _hershey(lean: float) -> dict[str, tuple[list[Stroke], float]]:
+    """Strokes and advance of every character, in capital heights."""
+    fonts = HersheyFonts()
+    fonts.load_default_font("futural")
+    options = fonts.render_options
+    capital = options["base_line"] - options["cap_line"]
+    found: dict[str, tuple[list[Stroke], float]] = {}
+    for character, glyph in fonts.all_glyphs.items():
+        strokes = [
+            [((x - glyph.left_offset) / capital, (options["base_line"] - y) / capital) for x, y in stroke]
+            for stroke in glyph.strokes
+            if len(stroke) > 0
+        ]
+        found[character] = (strokes, glyph.char_width / capital)
+    found.pop("\x7f", None)
+    _compose(found)
+    return {
+        character: ([[(x + y * lean, y) for x, y in stroke] for stroke in strokes], advance)
+        for character, (strokes, advance) in found.items()
+    }
+
+
+def _compose(found: dict[str, tuple[list[Stroke], float]]) -> None:
+    """Add the characters that drawings need and Hershey lacks."""
+    ring = [(0.2 + 0.16 * math.cos(step * math.tau / 16), 0.84 + 0.16 * math.sin(step * math.tau / 16)) for step in range(17)]
+    found["°"] = ([ring], 0.48)
+    plus, advance = found["+"]
+    xs = [x for stroke in plus for x, _ in stroke]
+    found["±"] = (
+        [[(x, y + 0.1) for x, y in stroke] for stroke in plus] + [[(min(xs), 0.0), (max(xs), 0.0)]],
+        advance,
+    )
+    strokes, advance = found["O"]
+    xs = [x for stroke in strokes for x, _ in stroke]
+    found["Ø"] = ([*strokes, [(min(xs), -0.06), (max(xs), 1.06)]], advance)
+    for small, digit in (("²", "2"), ("³", "3")):
+        strokes, advance = found[digit]
+        found[small] = ([[(x * 0.6, y * 0.6 + 0.45) for x, y in stroke] for stroke in strokes], advance * 0.6)
+
+
+def _truetype(name: str, data: bytes) -> Face:
+    font = TTFont(io.BytesIO(data), lazy=True)
+    glyph_set = font.getGlyphSet()
+    names: dict[int, str] = font.getBestCmap()
+    capital = _capital_height(glyph_set, names)
+
+    def find(character: str) -> Glyph | None:
+        glyph_name = names.get(ord(character))
+        if glyph_name is None:
+            return None
+        return Glyph(_area(glyph_set, glyph_name, 1 / capital), glyph_set[glyph_name].width / capital)
+
+    return Face(name, data, capital / font["head"].unitsPerEm, find)
+
+
+def _capital_height(glyph_set: Any, names: dict[int, str]) -> float:  # noqa: ANN401 - fontTools is untyped
+    return float(_area(glyph_set, names[ord("H")], 1.0).bounds[3])
+
+
+def _area(glyph_set: Any, name: str, scale: float) -> shapely.Geometry:  # noqa: ANN401 - fontTools is untyped
+    """The inked area of a TrueType glyph: clockwise contours add, counter-clockwise ones are holes."""
+    pen = DecomposingRecordingPen(glyph_set)
+    glyph_set[name].draw(pen)
+    solids, holes = [], []
+    for contour in _flatten(pen.value):
+        ring = shapely.LinearRing(contour)
+        (holes if ring.is_ccw else solids).append(shapely.make_valid(shapely.Polygon(ring)))
+    area = shapely.union_all(solids).difference(shapely.union_all(holes)) if solids else shapely.Polygon()
+    return shapely.transform(area, lambda points: points * scale)
+
+
+def _flatten(commands: Iterable[tuple[str, Any]]) -> list[Contour]:
+    """Straight contours from pen commands; every quadratic or cubic piece becomes `CURVE_STEPS` chords."""
+    contours: list[Contour] = []
+    points: list[Any] = []
+    steps = np.linspace(0, 1, CURVE_STEPS + 1)[1:, None]
+    for command, arguments in commands:
+        given = [np.asarray(point, dtype=np.float64) for point in arguments if point is not None]
+        if command == "moveTo":
+            points = [given[0]]
+        elif command == "lineTo":
+            points.append(given[0])
+        elif command == "qCurveTo":
+            if arguments[-1] is None:
+                # A contour of off-curve points only: it starts half-way between its last and first.
+                start = (given[-1] + given[0]) / 2
+                points, given = [start], [*given, start]
+            controls, end = given[:-1], given[-1]
+            for index, control in enumerate(controls):
+                last = index == len(controls) - 1
+                target = end if last else (control + controls[index + 1]) / 2
+                a = points[-1]
+                points.extend((1 - steps) ** 2 * a + 2 * (1 - steps) * steps * control + steps**2 * target)
+        elif command == "curveTo":
+            a, (b, c, d) = points[-1], given
+            rest = 1 - steps
+            points.extend(rest**3 * a + 3 * rest**2 * steps * b + 3 * rest * steps**2 * c + steps**3 * d)
+        elif command == "closePath" and len(points) > 2:
+            contours.append(np.asarray(points))
+    return contours
+
+
+def _build(name: str, glyphs: dict[str, Glyph]) -> bytes:
+    """A TrueType file of straight-sided glyphs, the same bytes every time."""
+    scale = UNITS_PER_EM * CAPITALS_PER_EM
+    order = [".notdef", *(f"uni{ord(character):04X}" for character in sorted(glyphs))]
+    shapes: dict[str, Any] = {".notdef": TTGlyphPen(None).glyph()}
+    metrics = {".notdef": (round(0.5 * scale), 0)}
+    for character in sorted(glyphs):
+        glyph_name = f"uni{ord(character):04X}"
+        pen = TTGlyphPen(None)
+        for contour in glyphs[character].contours:
+            points = [(round(x * scale), round(y * scale)) for x, y in contour]
+            pen.moveTo(points[0])
+            for point in points[1:]:
+                pen.lineTo(point)
+            pen.closePath()
+        shapes[glyph_name] = pen.glyph()
+        bounds = glyphs[character].bounds
+        metrics[glyph_name] = (round(glyphs[character].advance * scale), round(bounds[0] * scale) if bounds else 0)
+    builder = FontBuilder(UNITS_PER_EM, isTTF=True)
+    builder.setupGlyphOrder(order)
+    builder.setupCharacterMap({ord(character): f"uni{ord(character):04X}" for character in glyphs})
+    builder.setupGlyf(shapes)
+    builder.setupHorizontalMetrics(metrics)
+    builder.setupHorizontalHeader(ascent=round(1.4 * scale), descent=-round(0.5 * scale))
+    builder.setupNameTable({"familyName": name, "styleName": "Regular", "psName": name, "uniqueFontIdentifier": name, "fullName": name})
+    builder.setupOS2(sTypoAscender=round(1.4 * scale), sTypoDescender=-round(0.5 * scale), sCapHeight=round(scale))
+    builder.setupPost()
+    builder.font["head"].created = builder.font["head"].modified = EPOCH
+    builder.font.recalcTimestamp = False
+    file = io.BytesIO()
+    builder.save(file)
+    return file.getvalue()

@@ -1,0 +1,535 @@
+"""Content of a piping and instrumentation diagram: bands of equipment, joined by pipes from left to right.
+
+The sheet is drawn the way a draughtsman works: border first, then equipment, then pipes, and only then
+everything that must find a free place: line numbers, valves, instruments, remarks. Pipes get their texts
+before their symbols, so that the line number takes the longest run. What finds no free place is left out.
+"""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from drawops_vision.sheets import border, symbols
+from drawops_vision.sheets.draft import Draft, Spot, Style
+from drawops_vision.sheets.faces import simplex, vera
+from drawops_vision.sheets.model import Drawing, Fill, Horizontal, Point, Rectangle, Vertical, arc
+from drawops_vision.sheets.symbols import Axis, Valve
+
+NAMES = {
+    "column": ("STABILISER", "STRIPPER", "ABSORBER", "DEETHANISER", "REGENERATOR"),
+    "vessel": ("FEED SURGE DRUM", "FLASH DRUM", "KO DRUM", "REFLUX DRUM", "BUFFER VESSEL"),
+    "drum": ("REFLUX ACCUMULATOR", "3-PHASE SEPARATOR", "CONDENSATE DRUM", "BLOWDOWN DRUM"),
+    "exchanger": ("FEED PREHEATER", "OVERHEAD CONDENSER", "BOTTOMS COOLER", "REBOILER", "TRIM COOLER"),
+    "pump": ("FEED PUMP", "REFLUX PUMP", "BOTTOMS PUMP", "CHARGE PUMP", "TRANSFER PUMP"),
+    "tank": ("STORAGE TANK", "DAY TANK", "SLOP TANK", "METHANOL TANK"),
+}
+LETTER = {"column": "C", "vessel": "V", "drum": "D", "exchanger": "E", "pump": "P", "tank": "TK"}
+SERVICES = ("P", "PL", "PG", "HC", "WC", "CW", "LS", "CD", "FG", "N", "AM", "DM", "BF")
+SPECS = ("A1A", "A1B", "B1A", "B3C", "A3K", "D2A", "75HB13", "CS150", "SS304")
+INSULATION = ("IH", "PP", "HC", "N", "ST", "")
+INCHES = ("1", "1 1/2", "2", "3", "4", "6", "8", "10", "12")
+FEEDS = ("FROM", "FEED FROM", "RETURN FROM")
+REMARKS = ("NOTE 1", "NOTE 2", "NOTE 4", "MIN.", "1:100", "CSO", "LO", "LC", "TYP.", "HOLD 1", "NO POCKET", "VENT", "FC")
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A piece of equipment on the sheet, with the places where pipes meet it (mm)."""
+
+    kind: str
+    tag: str
+    box: Rectangle
+    inlet: Point
+    outlet: Point
+    outlet_down: bool
+    top: Point
+
+
+@dataclass
+class Pipe:
+    """A pipe run; `taken` are the stretches, in mm from the start of each segment, that hold a symbol."""
+
+    points: list[Point]
+    inches: str
+    number: str
+    taken: dict[int, list[tuple[float, float]]] = field(default_factory=dict)
+
+    def segments(self) -> list[tuple[int, Axis, float]]:
+        """Index, axis at the segment's start, length in mm; the longest first."""
+        found = []
+        for index, ((x0, y0), (x1, y1)) in enumerate(zip(self.points, self.points[1:], strict=False)):
+            length = abs(x1 - x0) + abs(y1 - y0)
+            if length > 1e-6:
+                found.append((index, Axis((x0, y0), (x1 - x0) / length, (y1 - y0) / length), length))
+        return sorted(found, key=lambda segment: -segment[2])
+
+    def claim(self, index: int, start: float, end: float) -> bool:
+        """Take a stretch of a segment; False when part of it is taken."""
+        taken = self.taken.setdefault(index, [])
+        if any(start < other_end and other_start < end for other_start, other_end in taken):
+            return False
+        taken.append((start, end))
+        return True
+
+
+def draw(seed: int, width: float, height: float) -> Drawing:
+    """A P&ID on a sheet of `width` x `height` mm; the same arguments give the same drawing."""
+    rng = random.Random(f"pid {seed} {width:g}x{height:g}")
+    area = rng.choice((10, 20, 31, 45, 100, 300, 470))
+    number = rng.choice((f"{area}-PID-{rng.randint(1, 999):04d}", f"PID-{rng.randint(1000, 9999)}-{rng.randint(1, 20):02d}", f"D{rng.randint(100, 999)}-{area}-{rng.randint(1, 99):03d}"))
+    drawing = Drawing(width, height, title=number)
+    draft = Draft(drawing, rng, _style(rng, width))
+    inside = border.frame(draft)
+    title = f"P&ID {rng.choice(NAMES['column'])} AND {rng.choice(NAMES['exchanger'])}"
+    bottom = border.bottom_strip(draft, inside, number, title)
+    _Plant(draft, (inside[0], inside[1], inside[2], bottom), area).draw()
+    return drawing
+
+
+def _style(rng: random.Random, width: float) -> Style:
+    """Lettering and pens: half of the offices use single-stroke CAD lettering."""
+    height = rng.choice((1.8, 2.0, 2.2)) if 250 < width < 500 else rng.choice((2.2, 2.5))
+    if rng.random() < 0.5:
+        face = simplex(rng.choice((0.1, 1 / 14)))
+        heading, stretch = simplex(0.13), rng.choice((0.8, 0.9, 1.0))
+    else:
+        face, heading, stretch = vera(), vera(bold=True), rng.choice((0.75, 0.85, 0.9))
+    return Style(height, face, heading, stretch, thin=0.18, medium=0.25, thick=rng.choice((0.4, 0.5)))
+
+
+class _Plant:
+    """Draws the process inside a rectangle of the sheet."""
+
+    def __init__(self, draft: Draft, area: Rectangle, unit_number: int) -> None:
+        self.draft = draft
+        self.rng = draft.rng
+        self.k = draft.style.module
+        self.area = area
+        self.unit_number = unit_number
+        self._serial = 0
+        self._loop = 0
+
+    def draw(self) -> None:
+        x0, y0, x1, y1 = self.area
+        bands = max(1, round((y1 - y0) / (112 * self.k)))
+        step = (y1 - y0) / bands
+        for band in range(bands):
+            self._band((x0, y0 + band * step, x1, y0 + (band + 1) * step))
+
+    def _band(self, area: Rectangle) -> None:
+        k, rng = self.k, self.rng
+        x0, y0, x1, y1 = area
+        data_bottom = y0 + 24 * k
+        overhead, base = data_bottom + 8 * k, y1 - 15 * k
+        reach = symbols.connector_length(k) + 4 * k
+        units = self._equipment(x0 + reach, x1 - reach, overhead, base)
+        self._data_lines(units, y0 + 2.5 * k, area)
+        pipes = [self._feed(units[0], x0 + reach - 2 * k)]
+        pipes += [self._join(a, b, base) for a, b in zip(units, units[1:], strict=False)]
+        pipes.append(self._product(units[-1], x1 - reach + 2 * k, base))
+        tall = [unit for unit in units if unit.kind in ("column", "vessel", "drum")]
+        if tall:
+            pipes.append(self._overhead(tall[0], overhead, x1 - reach + 2 * k))
+        for pipe in pipes:
+            self._line_number(pipe)
+        for unit in units:
+            self._nozzle_sizes(unit)
+        for unit in tall[1:]:
+            self._relief(unit, overhead)
+        for unit in units:
+            if unit.kind == "exchanger":
+                self._utilities(unit, overhead, base)
+        for pipe in pipes:
+            self._control_loop(pipe)
+        for unit in tall:
+            self._vessel_instruments(unit)
+        for pipe in pipes:
+            self._fittings(pipe)
+
+    def _tag(self, letter: str) -> str:
+        self._serial += 1
+        return f"{letter}-{self.unit_number}{self._serial:02d}"
+
+    def _equipment(self, left: float, right: float, overhead: float, base: float) -> list[Unit]:
+        k, rng = self.k, self.rng
+        kinds: list[str] = []
+        room = right - left
+        widths = {"column": 14, "vessel": 17, "drum": 36, "exchanger": 27, "pump": 11, "tank": 30}
+        gap = 34 * k
+        used = 0.0
+        while True:
+            choices = ["column", "vessel", "drum", "exchanger", "tank"]
+            if kinds:
+                choices = [kind for kind in choices if kind != kinds[-1]]
+                if kinds[-1] in ("column", "vessel", "tank"):
+                    choices += ["pump"] * 4
+            kind = rng.choice(choices)
+            used += widths[kind] * k + gap
+            if used > room + gap * 0.4 and kinds:
+                break
+            kinds.append(kind)
+        spare = room - sum(widths[kind] * k for kind in kinds)
+        step = spare / (len(kinds) + 1)
+        x = left + step
+        units = []
+        for kind in kinds:
+            width = widths[kind] * k
+            units.append(self._unit(kind, x, width, overhead, base))
+            x += width + step
+        return units
+
+    def _unit(self, kind: str, x: float, w: float, overhead: float, base: float) -> Unit:
+        draft, k, rng = self.draft, self.k, self.rng
+        pen = draft.style.thick
+        tag = self._tag(LETTER[kind])
+        if kind == "pump":
+            tag += rng.choice(("A/B", "A", ""))
+        middle = x + w / 2
+        span = base - overhead
+        if kind in ("column", "vessel"):
+            h = span * (0.66 if kind == "column" else 0.45)
+            bottom = base - 11 * k
+            top = bottom - h
+            head = w / 4
+            draft.shape(
+                [*arc((middle, top + head), w / 2, head, 180, 360), *arc((middle, bottom - head), w / 2, head, 0, 180)],
+                pen, Fill.PAPER,
+            )
+            if kind == "column":
+                for tray in range(6):
+                    y = top + 2 * head + (h - 4 * head) * tray / 5
+                    side = x if tray % 2 else x + w * 0.25
+                    draft.line([(side, y), (side + w * 0.75, y)])
+            inlet = (x, top + h * rng.uniform(0.35, 0.5))
+            unit = Unit(kind, tag, (x, top, x + w, bottom), inlet, (middle, bottom), True, (middle, top))
+        elif kind == "drum":
+            h = 13 * k
+            top = overhead + span * rng.uniform(0.3, 0.45)
+            head = h / 4
+            draft.shape(
+                [*arc((x + head, top + h / 2), head, h / 2, 90, 270), *arc((x + w - head, top + h / 2), head, h / 2, -90, 90)],
+                pen, Fill.PAPER,
+            )
+            for share in (0.25, 0.75):
+                foot = x + w * share
+                draft.shape([(foot - 2 * k, top + h), (foot + 2 * k, top + h), (foot + 1.4 * k, top + h + 3 * k), (foot - 1.4 * k, top + h + 3 * k)])
+            unit = Unit(kind, tag, (x, top, x + w, top + h), (x, top + h * 0.5), (middle, top + h), True, (middle, top))
+        elif kind == "exchanger":
+            h = 10 * k
+            top = overhead + span * rng.uniform(0.34, 0.5)
+            draft.rectangle((x + 3 * k, top, x + w - 3 * k, top + h), pen, Fill.PAPER)
+            draft.rectangle((x, top + 0.5 * k, x + 3 * k, top + h - 0.5 * k), pen, Fill.PAPER)
+            draft.rectangle((x + w - 3 * k, top + 0.5 * k, x + w, top + h - 0.5 * k), pen, Fill.PAPER)
+            zigzag = [(x + 3 * k, top + h / 2), (x + w * 0.35, top + h / 2), (x + w * 0.42, top + 2 * k), (x + w * 0.58, top + h - 2 * k), (x + w * 0.65, top + h / 2), (x + w - 3 * k, top + h / 2)]
+            draft.line(zigzag, draft.style.medium)
+            unit = Unit(kind, tag, (x, top, x + w, top + h), (x, top + h / 2), (x + w, top + h / 2), False, (middle, top))
+        elif kind == "tank":
+            h = span * 0.4
+            bottom = base - 9 * k
+            top = bottom - h
+            draft.shape([(x, bottom), (x, top), (middle, top - 4 * k), (x + w, top), (x + w, bottom)], pen, Fill.PAPER)
+            unit = Unit(kind, tag, (x, top - 4 * k, x + w, bottom), (x, top + h * 0.3), (x + w * 0.7, bottom), True, (middle, top - 4 * k))
+        else:
+            r = w / 2
+            draft.circle((middle, base), r, pen, Fill.PAPER)
+            draft.shape([(middle, base - r), (middle + r, base), (middle, base + r)], draft.style.medium)
+            draft.shape([(middle - r * 0.5, base + r * 0.87), (middle + r * 0.5, base + r * 0.87), (middle + r * 0.9, base + r * 1.4), (middle - r * 0.9, base + r * 1.4)])
+            unit = Unit(kind, tag, (x, base - r, x + w, base + r * 1.4), (x, base), (x + w, base), False, (middle, base - r))
+        self._unit_tag(unit)
+        return unit
+
+    def _unit_tag(self, unit: Unit) -> None:
+        k = self.k
+        x0, y0, x1, y1 = unit.box
+        middle = (x0 + x1) / 2
+        spots = [Spot((middle, y0 + (y1 - y0) * share), 0.0, Horizontal.CENTRE, Vertical.MIDDLE) for share in (0.5, 0.3, 0.7)]
+        if unit.kind in ("pump", "exchanger", "column"):
+            spots = [
+                Spot((middle, y1 + 1.5 * k), 0.0, Horizontal.CENTRE, Vertical.TOP),
+                Spot((x0 - 1.5 * k, y1), 0.0, Horizontal.RIGHT),
+                Spot((x1 + 1.5 * k, y0 + 8 * k), -90.0),
+            ]
+        if unit.kind == "column":
+            spots = [Spot((x1 + 1.5 * k, y0 + 6 * k)), Spot((x0 - 1.5 * k, y0 + 6 * k), 0.0, Horizontal.RIGHT)]
+        self.draft.search(unit.tag, spots, 1.35, heading=True)
+
+    def _data_lines(self, units: list[Unit], top: float, area: Rectangle) -> None:
+        """The block of design data above each piece of equipment, as on most P&IDs."""
+        k, rng = self.k, self.rng
+        for unit in units:
+            middle = (unit.box[0] + unit.box[2]) / 2
+            lines = [rng.choice(NAMES[unit.kind]), *self._data(unit.kind)]
+            y = top
+            spots = [Spot((middle, y), 0.0, Horizontal.CENTRE, Vertical.TOP)]
+            if not self.draft.search(unit.tag, spots, 1.35, heading=True):
+                continue
+            y += 4.3 * k
+            for line in lines:
+                self.draft.search(line, [Spot((middle, y), 0.0, Horizontal.CENTRE, Vertical.TOP)], 0.9)
+                y += 3.4 * k
+
+    def _data(self, kind: str) -> list[str]:
+        rng = self.rng
+        pressure = rng.choice((3.5, 6.0, 10.0, 16.0, 25.0, 40.0))
+        cold, hot = rng.choice((-29, -10, 0, 5)), rng.choice((65, 80, 120, 150, 200, 260))
+        design = f"{pressure:.1f} barg / {hot} °C"
+        material = rng.choice(("CS + 3 mm CA", "SS 316L", "KCS A516-70", "CS / SS 304"))
+        if kind in ("column", "vessel", "drum"):
+            diameter = rng.randrange(600, 4200, 100)
+            return [f"Ø{diameter} x {diameter * rng.choice((2, 3, 4))} T/T", f"DP {design}", f"DT {cold}/{hot} °C", material]
+        if kind == "exchanger":
+            return [f"DUTY {rng.randint(120, 9800)} kW", f"AREA {rng.uniform(8, 420):.1f} m²", f"SHELL {design}", f"TUBE {design}"]
+        if kind == "pump":
+            return [f"{rng.uniform(2, 320):.1f} m³/h x {rng.randint(15, 180)} m", f"{rng.choice((1.5, 5.5, 11, 22, 45, 75)):g} kW / 400 V", f"DP {design}", material]
+        return [f"VOLUME {rng.randrange(20, 900, 10)} m³", f"Ø{rng.randrange(3, 14)}.0 m x {rng.randrange(4, 15)}.5 m", f"DT {cold}/{hot} °C", material]
+
+    def _pipe(self, points: list[Point]) -> Pipe:
+        rng = self.rng
+        inches = rng.choice(INCHES[2:])
+        parts = [f'{inches}"', rng.choice(SERVICES), str(self.unit_number * 100 + rng.randint(1, 99)), rng.choice(SPECS), rng.choice(INSULATION)]
+        self.draft.line(points, self.draft.style.thick)
+        return Pipe(points, inches, "-".join(part for part in parts if part))
+
+    def _other_sheet(self) -> str:
+        return f"{self.unit_number}-PID-{self.rng.randint(1, 999):04d}"
+
+    def _somewhere(self) -> str:
+        letter = self.rng.choice("CEVPDK")
+        return f"{letter}-{self.rng.randint(100, 999)}"
+
+    def _feed(self, unit: Unit, x: float) -> Pipe:
+        pipe = self._pipe([(x, unit.inlet[1]), unit.inlet])
+        symbols.connector(self.draft, (x, unit.inlet[1]), False, self._other_sheet(), f"{self.rng.choice(FEEDS)} {self._somewhere()}")
+        return pipe
+
+    def _leave(self, unit: Unit, base: float) -> list[Point]:
+        return [unit.outlet, (unit.outlet[0], base)] if unit.outlet_down else [unit.outlet]
+
+    def _join(self, a: Unit, b: Unit, base: float) -> Pipe:
+        points = self._leave(a, base)
+        left, right = max(points[-1][0], a.box[2]), b.box[0]
+        if abs(points[-1][1] - b.inlet[1]) > 0.01:
+            x = left + (right - left) * self.rng.uniform(0.45, 0.7)
+            points += [(x, points[-1][1]), (x, b.inlet[1])]
+        return self._pipe([*points, b.inlet])
+
+    def _product(self, unit: Unit, x: float, base: float) -> Pipe:
+        points = self._leave(unit, base)
+        y = points[-1][1]
+        pipe = self._pipe([*points, (x, y)])
+        symbols.connector(self.draft, (x, y), True, self._other_sheet(), f"TO {self._somewhere()}")
+        return pipe
+
+    def _overhead(self, unit: Unit, y: float, x: float) -> Pipe:
+        pipe = self._pipe([unit.top, (unit.top[0], y), (x, y)])
+        symbols.connector(self.draft, (x, y), True, self._other_sheet(), f"GAS TO {self._somewhere()}")
+        return pipe
+
+    def _line_number(self, pipe: Pipe) -> bool:
+        """Above a horizontal run, left of a vertical one, near its middle first."""
+        gap = 1.0 * self.k
+        return self.draft.search(pipe.number, self._along(pipe, gap))
+
+    def _along(self, pipe: Pipe, gap: float) -> Iterator[Spot]:
+        for _, axis, length in pipe.segments():
+            for share in (0.5, 0.35, 0.65, 0.25, 0.75):
+                x, y = axis.point(length * share, 0.0)
+                if axis.dx:
+                    yield Spot((x, y - gap), 0.0, Horizontal.CENTRE)
+                else:
+                    yield Spot((x - gap, y), -90.0, Horizontal.CENTRE)
+
+    def _nozzle_sizes(self, unit: Unit) -> None:
+        if unit.kind == "pump":
+            return
+        k = self.k
+        serial = iter(range(1, 9))
+        for x, y in (unit.inlet, unit.outlet, unit.top):
+            name = f"N{next(serial)}"
+            self.draft.search(
+                name,
+                [
+                    Spot((x - 1.2 * k, y - 1.2 * k), 0.0, Horizontal.RIGHT),
+                    Spot((x + 1.2 * k, y - 1.2 * k)),
+                    Spot((x + 1.2 * k, y + 1.2 * k), 0.0, Horizontal.LEFT, Vertical.TOP),
+                    Spot((x - 1.2 * k, y + 1.2 * k), 0.0, Horizontal.RIGHT, Vertical.TOP),
+                ],
+                0.75,
+            )
+
+    def _number(self) -> str:
+        self._loop += 1
+        return f"{self.unit_number}{self._loop:02d}"
+
+    def _relief(self, unit: Unit, overhead: float) -> None:
+        """Safety valve on the top nozzle, with its tag and set pressure."""
+        k, draft = self.k, self.draft
+        x, top = unit.top
+        y = max(overhead + 7 * k, top - 16 * k)
+        if top - y < 7 * k or not draft.is_free((x - 3 * k, y - 3 * k, x + 14 * k, top - 1.0)):
+            return
+        draft.line([(x, top), (x, y)], draft.style.thick)
+        draft.shape([(x - 1.4 * k, y + 2.6 * k), (x, y), (x + 1.4 * k, y + 2.6 * k)], fill=Fill.PAPER)
+        draft.shape([(x + 2.6 * k, y - 1.4 * k), (x, y), (x + 2.6 * k, y + 1.4 * k)], fill=Fill.PAPER)
+        draft.line([(x, y), (x, y - 2.6 * k)])
+        draft.line([(x - 0.9 * k, y - 2.0 * k), (x + 0.9 * k, y - 1.2 * k)])
+        draft.line([(x + 2.6 * k, y), (x + 8 * k, y)], draft.style.thick)
+        symbols.arrow(draft, Axis((x + 9 * k, y), 1.0, 0.0))
+        draft.search(f"PSV-{self._number()}", [Spot((x + 3 * k, y + 4.6 * k)), Spot((x - 2 * k, y), 0.0, Horizontal.RIGHT)])
+        draft.search(f"SET @ {self.rng.uniform(2, 40):.1f} barg", [Spot((x + 3 * k, y + 7.8 * k)), Spot((x - 2 * k, y + 3.2 * k), 0.0, Horizontal.RIGHT)], 0.8)
+        draft.search("TO FLARE", [Spot((x + 11.5 * k, y), 0.0, Horizontal.LEFT, Vertical.MIDDLE)], 0.8)
+
+    def _utilities(self, unit: Unit, overhead: float, base: float) -> None:
+        """Cooling or heating medium in at the top of an exchanger and out at its bottom."""
+        k, draft, rng = self.k, self.draft, self.rng
+        supply, back = rng.choice((("CWS", "CWR"), ("LS", "CD"), ("HOS", "HOR")))
+        x0, y0, x1, y1 = unit.box
+        for x, y, sign, name in ((x0 + 7 * k, y0, -1.0, supply), (x1 - 7 * k, y1, 1.0, back)):
+            length = 13 * k
+            end = y + sign * length
+            box = (x - 3 * k, min(end, y + sign * 1.0) - 4 * k, x + 3 * k, max(end, y + sign * 1.0) + 4 * k)
+            box = (x - 3 * k, end - 4 * k, x + 3 * k, y - 0.6) if sign < 0 else (x - 3 * k, y + 0.6, x + 3 * k, end + 4 * k)
+            if end < overhead + 5 * k or end > base - 6 * k or not draft.is_free(box, 0.0):
+                continue
+            points = [(x, end), (x, y)] if sign < 0 else [(x, y), (x, end)]
+            pipe = self._pipe(points)
+            axis = Axis((x, y + sign * 6 * k), 0.0, 1.0)
+            symbols.valve(draft, axis, Valve.GATE)
+            symbols.arrow(draft, Axis((x, end), 0.0, 1.0))
+            spot = Spot((x, end + sign * 2.2 * k), 0.0, Horizontal.CENTRE, Vertical.BASELINE if sign < 0 else Vertical.TOP)
+            draft.search(name, [spot], 0.9)
+            draft.search(f'{pipe.inches}"', [Spot((x + 2.2 * k, y + sign * 6 * k), 0.0, Horizontal.LEFT, Vertical.MIDDLE), Spot((x - 2.2 * k, y + sign * 6 * k), 0.0, Horizontal.RIGHT, Vertical.MIDDLE)], 0.85)
+
+    def _room(self, axis: Axis, half: float, above: float, below: float) -> bool:
+        """Whether the strips on both sides of a horizontal or vertical pipe are empty (mm from the pipe)."""
+        clear = 0.35 + self.draft.style.thick
+        side = symbols.actuator_side(axis)
+        for start, end in ((side * clear, side * above), (-side * clear, -side * below)):
+            (xa, ya), (xb, yb) = axis.point(-half, start), axis.point(half, end)
+            if not self.draft.is_free((min(xa, xb), min(ya, yb), max(xa, xb), max(ya, yb)), 0.0):
+                return False
+        return True
+
+    def _control_loop(self, pipe: Pipe) -> None:
+        """Control valve with its controller above it, a flow element upstream, and dashed signals between."""
+        k, draft, rng = self.k, self.draft, self.rng
+        if rng.random() < 0.35:
+            return
+        measured = rng.choice("FFPTL")
+        for index, axis, length in pipe.segments():
+            if not axis.dx or length < 24 * k:
+                continue
+            for share in (0.5, 0.65, 0.4, 0.75, 0.3):
+                at = length * share
+                here = Axis(axis.point(at, 0.0), axis.dx, axis.dy)
+                if at < 8 * k or at > length - 7 * k or not self._room(here, 5.2 * k, 22 * k, 6 * k):
+                    continue
+                if not pipe.claim(index, at - 5 * k, at + 5 * k):
+                    continue
+                number = self._number()
+                x, y = here.at
+                symbols.valve(draft, here, Valve.CONTROL)
+                centre = (x, y - 16 * k)
+                symbols.signal(draft, [(x, y - 4.9 * k), (x, y - 16 * k + symbols.BALLOON * k)])
+                symbols.balloon(draft, centre, f"{measured}IC", number, in_panel=True)
+                draft.search(f"{measured}V-{number}", [Spot((x, y + 2.2 * k), 0.0, Horizontal.CENTRE, Vertical.TOP)], 0.9)
+                draft.search(rng.choice(("FC", "FO")), [Spot((x + 3.2 * k, y - 2.0 * k)), Spot((x - 3.2 * k, y - 2.0 * k), 0.0, Horizontal.RIGHT)], 0.75)
+                self._transmitter(pipe, index, axis, at, measured, number, centre)
+                return
+
+    def _transmitter(self, pipe: Pipe, index: int, axis: Axis, valve_at: float, measured: str, number: str, controller: Point) -> None:
+        k, draft = self.k, self.draft
+        for distance in (15 * k, 18 * k, 13 * k):
+            at = valve_at - distance
+            here = Axis(axis.point(at, 0.0), axis.dx, axis.dy)
+            if at < 3 * k or not self._room(here, 5.0 * k, 22 * k, 2 * k) or not pipe.claim(index, at - 2.5 * k, at + 2.5 * k):
+                continue
+            x, y = here.at
+            if measured == "F":
+                symbols.orifice(draft, here)
+            draft.line([(x, y), (x, y - 16 * k + symbols.BALLOON * k)])
+            symbols.balloon(draft, (x, controller[1]), f"{measured}T", number, in_panel=False)
+            symbols.signal(draft, [(x + symbols.BALLOON * k, controller[1]), (controller[0] - symbols.BALLOON * k, controller[1])])
+            return
+
+    def _vessel_instruments(self, unit: Unit) -> None:
+        """Level, pressure and temperature instruments left and right of a vessel."""
+        k, draft, rng = self.k, self.draft, self.rng
+        x0, y0, x1, y1 = unit.box
+        letters = rng.sample(("LT", "LG", "PI", "TI", "LSHH", "LSLL", "PT", "TE"), 4)
+        for name in letters:
+            for share, left in ((0.2, False), (0.8, False), (0.55, False), (0.8, True), (0.15, True)):
+                y = y0 + (y1 - y0) * share
+                edge, sign = (x0, -1.0) if left else (x1, 1.0)
+                centre = (edge + sign * 10 * k, y)
+                near, far = sorted((edge + sign * 0.8, edge + sign * 15 * k))
+                if not draft.is_free((near, y - 5 * k, far, y + 5 * k), 0.0):
+                    continue
+                draft.line([(edge, y), (centre[0], y)])
+                symbols.balloon(draft, centre, name, self._number(), in_panel=name in ("LSHH", "LSLL"))
+                alarm = {"LSHH": "HH", "LSLL": "LL"}.get(name)
+                if alarm:
+                    draft.search(alarm, [Spot((centre[0] + 4.4 * k, y - 3.2 * k)), Spot((centre[0] - 4.4 * k, y - 3.2 * k), 0.0, Horizontal.RIGHT)], 0.8)
+                break
+
+    def _fittings(self, pipe: Pipe) -> None:
+        """Hand valves, check valves, reducers, drains, local instruments, remarks and arrows along a pipe."""
+        rng = self.rng
+        length = sum(segment[2] for segment in pipe.segments())
+        wanted = ["arrow"] + rng.choices(("valve", "valve", "check", "reducer", "drain", "local", "remark", "arrow"), k=3 + int(length / (22 * self.k)))
+        for what in wanted:
+            segments = pipe.segments()
+            rng.shuffle(segments)
+            self._fitting(pipe, what, segments)
+
+    def _fitting(self, pipe: Pipe, what: str, segments: list[tuple[int, Axis, float]]) -> None:
+        k, draft, rng = self.k, self.draft, self.rng
+        half = {"arrow": 2.0, "remark": 0.1, "drain": 3.4, "local": 5.2}.get(what, 3.6) * k
+        for index, axis, length in segments:
+            if length < 2 * half + 4 * k:
+                continue
+            if what in ("drain", "local") and not axis.dx:
+                continue
+            for _ in range(4):
+                at = rng.uniform(half + 2 * k, length - half - 2 * k)
+                here = Axis(axis.point(at, 0.0), axis.dx, axis.dy)
+                above, below = {"drain": (1.0, 13.0), "local": (17.0, 1.5)}.get(what, (1.8, 1.8))
+                if not self._room(here, half, above * k, below * k) or not pipe.claim(index, at - half, at + half):
+                    continue
+                self._draw_fitting(pipe, what, here)
+                return
+
+    def _draw_fitting(self, pipe: Pipe, what: str, here: Axis) -> None:
+        k, draft, rng = self.k, self.draft, self.rng
+        x, y = here.at
+        beside = [
+            Spot((x, y - 2.3 * k), 0.0, Horizontal.CENTRE),
+            Spot((x, y + 2.3 * k), 0.0, Horizontal.CENTRE, Vertical.TOP),
+        ] if here.dx else [
+            Spot((x - 2.3 * k, y), -90.0, Horizontal.CENTRE),
+            Spot((x + 2.3 * k, y), -90.0, Horizontal.CENTRE, Vertical.TOP),
+            Spot((x + 2.3 * k, y), 0.0, Horizontal.LEFT, Vertical.MIDDLE),
+        ]
+        if what == "arrow":
+            symbols.arrow(draft, here)
+        elif what == "valve":
+            symbols.valve(draft, here, rng.choice((Valve.GATE, Valve.GATE, Valve.GLOBE, Valve.BALL)))
+            draft.search(f"HV-{self._number()}", beside, 0.9)
+        elif what == "check":
+            symbols.valve(draft, here, Valve.CHECK)
+            draft.search(f"NRV-{self._number()}", beside, 0.9)
+        elif what == "reducer":
+            symbols.reducer(draft, here)
+            index = INCHES.index(pipe.inches)
+            draft.search(f'{pipe.inches}"x{INCHES[max(0, index - rng.randint(1, 2))]}"', beside, 0.85)
+        elif what == "remark":
+            draft.search(rng.choice(REMARKS), beside, 0.85)
+        elif what == "drain":
+            draft.line([(x, y), (x, y + 9 * k)], draft.style.medium)
+            symbols.valve(draft, Axis((x, y + 5 * k), 0.0, 1.0), Valve.GATE)
+            draft.line([(x - 1.2 * k, y + 9 * k), (x + 1.2 * k, y + 9 * k)], draft.style.medium)
+            draft.search(rng.choice(('3/4"', '1"', '1/2"')), [Spot((x - 2 * k, y + 5 * k), 0.0, Horizontal.RIGHT, Vertical.MIDDLE), Spot((x + 2 * k, y + 5 * k), 0.0, Horizontal.LEFT, Vertical.MIDDLE)], 0.85)
+            draft.search("D", [Spot((x, y + 10 * k), 0.0, Horizontal.CENTRE, Vertical.TOP)], 0.85)
+        else:
+            draft.line([(x, y), (x, y - 12 * k + symbols.BALLOON * k)])
+            symbols.balloon(draft, (x, y - 12 * k), rng.choice(("PI", "TI", "PDI", "FI", "TW", "AE")), self._number(), False)
