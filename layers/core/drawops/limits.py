@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from pydantic import BaseModel
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -14,3 +16,14 @@ class Limits:
     max_pages: int = 100
     max_pixels: int = 200_000_000
     min_side: int = 16
+
+
+class LimitSettings(BaseModel):
+    """The stack's choice of limits; field names in capitals are environment variables."""
+
+    max_file_megabytes: int = 100
+    max_pages: int = 100
+
+    def limits(self) -> Limits:
+        """The limits with these two figures changed."""
+        return Limits(max_bytes=self.max_file_megabytes * 2**20, max_pages=self.max_pages)

@@ -6,20 +6,17 @@ A handler stays: parse the event, read settings, one domain call, return.
 import functools
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from aws_lambda_powertools.logging import Logger
 from pydantic import BaseModel, ValidationError
 
 from drawops.errors import DrawopsError, InvalidInput, Misconfigured, Transient
 
-if TYPE_CHECKING:
-    from aws_lambda_powertools.utilities.typing import LambdaContext
-
 logger = Logger(service="drawops")
 
 _Settings = TypeVar("_Settings", bound=BaseModel)
-_Handler = Callable[[dict[str, Any], "LambdaContext"], dict[str, Any]]
+_Handler = Callable[[dict[str, Any], object], dict[str, Any]]
 
 _THROTTLED = frozenset(
     {
@@ -78,7 +75,7 @@ def entry_point(handler: _Handler) -> _Handler:
     """
 
     @functools.wraps(handler)
-    def wrapped(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
+    def wrapped(event: dict[str, Any], context: object) -> dict[str, Any]:
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
