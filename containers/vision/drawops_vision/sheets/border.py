@@ -136,14 +136,15 @@ def _revisions(draft: Draft, box: Rectangle) -> None:
     step = (y1 - y0) / rows
     edges = [x0 + (x1 - x0) * share for share in (0.0, 0.09, 0.31, 0.76, 0.88, 1.0)]
     used = rng.randint(2, rows - 2)
-    year = rng.randint(2014, 2022)
+    year, month = rng.randint(2014, 2022), rng.randint(1, 4)
     for row in range(rows):
         top, bottom = y1 - (row + 1) * step, y1 - row * step
         draft.line([(x0, top), (x1, top)], draft.style.thin)
         if row == 0:
             values = ("REV", "DATE", "DESCRIPTION", "BY", "CHK")
         elif row <= used:
-            date = f"{year + row // 3}-{rng.randint(1, 12):02d}-{rng.randint(1, 28):02d}"
+            months = year * 12 + month + 3 * row
+            date = f"{months // 12}-{months % 12 + 1:02d}-{rng.randint(1, 28):02d}"
             initials = ["".join(rng.sample("ABCDEFGHJKLMNPRSTW", rng.choice((2, 3)))) for _ in range(2)]
             values = (chr(ord("A") + row - 1), date, rng.choice(REVISIONS), initials[0], initials[1])
         else:

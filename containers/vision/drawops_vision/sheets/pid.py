@@ -32,6 +32,10 @@ FEEDS = ("FROM", "FEED FROM", "RETURN FROM")
 REMARKS = ("NOTE 1", "NOTE 2", "NOTE 4", "MIN.", "1:100", "CSO", "LO", "LC", "TYP.", "HOLD 1", "NO POCKET", "VENT", "FC")
 
 
+CONTROLLER = 12.5
+"""How far above a pipe the middle of a controller's balloon is, in mm times the module."""
+
+
 @dataclass(frozen=True)
 class Unit:
     """A piece of equipment on the sheet, with the places where pipes meet it (mm)."""
@@ -75,7 +79,7 @@ class Pipe:
 def draw(seed: int, width: float, height: float) -> Drawing:
     """A P&ID on a sheet of `width` x `height` mm; the same arguments give the same drawing."""
     rng = random.Random(f"pid {seed} {width:g}x{height:g}")
-    area = rng.choice((10, 20, 31, 45, 100, 300, 470))
+    area = rng.choice((1, 2, 3, 10, 20, 31, 45, 47))
     number = rng.choice((f"{area}-PID-{rng.randint(1, 999):04d}", f"PID-{rng.randint(1000, 9999)}-{rng.randint(1, 20):02d}", f"D{rng.randint(100, 999)}-{area}-{rng.randint(1, 99):03d}"))
     drawing = Drawing(width, height, title=number)
     draft = Draft(drawing, rng, _style(rng, width))
@@ -120,25 +124,27 @@ class _Plant:
         k, rng = self.k, self.rng
         x0, y0, x1, y1 = area
         data_bottom = y0 + 24 * k
-        overhead, base = data_bottom + 8 * k, y1 - 15 * k
+        overhead, base = data_bottom + 8 * k, y1 - 16.5 * k
         reach = symbols.connector_length(k) + 4 * k
         units = self._equipment(x0 + reach, x1 - reach, overhead, base)
-        self._data_lines(units, y0 + 2.5 * k, area)
+        self._data_lines(units, y0 + 2.5 * k)
         pipes = [self._feed(units[0], x0 + reach - 2 * k)]
         pipes += [self._join(a, b, base) for a, b in zip(units, units[1:], strict=False)]
         pipes.append(self._product(units[-1], x1 - reach + 2 * k, base))
         tall = [unit for unit in units if unit.kind in ("column", "vessel", "drum")]
         if tall:
             pipes.append(self._overhead(tall[0], overhead, x1 - reach + 2 * k))
-        for pipe in pipes:
-            self._line_number(pipe)
-        for unit in units:
-            self._nozzle_sizes(unit)
-        for unit in tall[1:]:
-            self._relief(unit, overhead)
         for unit in units:
             if unit.kind == "exchanger":
                 self._utilities(unit, overhead, base)
+        for unit in units:
+            self._unit_tag(unit)
+        for pipe in pipes:
+            self._line_number(pipe)
+        for unit in tall[1:]:
+            self._relief(unit, overhead)
+        for unit in units:
+            self._nozzle_sizes(unit)
         for pipe in pipes:
             self._control_loop(pipe)
         for unit in tall:
@@ -155,7 +161,7 @@ class _Plant:
         kinds: list[str] = []
         room = right - left
         widths = {"column": 14, "vessel": 17, "drum": 36, "exchanger": 27, "pump": 11, "tank": 30}
-        gap = 34 * k
+        gap = 37 * k
         used = 0.0
         while True:
             choices = ["column", "vessel", "drum", "exchanger", "tank"]
@@ -235,38 +241,39 @@ class _Plant:
             draft.shape([(middle, base - r), (middle + r, base), (middle, base + r)], draft.style.medium)
             draft.shape([(middle - r * 0.5, base + r * 0.87), (middle + r * 0.5, base + r * 0.87), (middle + r * 0.9, base + r * 1.4), (middle - r * 0.9, base + r * 1.4)])
             unit = Unit(kind, tag, (x, base - r, x + w, base + r * 1.4), (x, base), (x + w, base), False, (middle, base - r))
-        self._unit_tag(unit)
         return unit
 
     def _unit_tag(self, unit: Unit) -> None:
+        """Inside large equipment, beside or under the rest."""
         k = self.k
         x0, y0, x1, y1 = unit.box
         middle = (x0 + x1) / 2
-        spots = [Spot((middle, y0 + (y1 - y0) * share), 0.0, Horizontal.CENTRE, Vertical.MIDDLE) for share in (0.5, 0.3, 0.7)]
-        if unit.kind in ("pump", "exchanger", "column"):
-            spots = [
-                Spot((middle, y1 + 1.5 * k), 0.0, Horizontal.CENTRE, Vertical.TOP),
-                Spot((x0 - 1.5 * k, y1), 0.0, Horizontal.RIGHT),
-                Spot((x1 + 1.5 * k, y0 + 8 * k), -90.0),
-            ]
-        if unit.kind == "column":
-            spots = [Spot((x1 + 1.5 * k, y0 + 6 * k)), Spot((x0 - 1.5 * k, y0 + 6 * k), 0.0, Horizontal.RIGHT)]
+        if unit.kind in ("tank", "drum"):
+            inside = Spot((middle, y0 + (y1 - y0) * 0.55), 0.0, Horizontal.CENTRE, Vertical.MIDDLE)
+            self.draft.put(self.draft.lettering(unit.tag, inside, 1.35, heading=True))
+            return
+        spots = [
+            Spot((x1 + 1.5 * k, y0 + 7 * k)),
+            Spot((x0 - 1.5 * k, y0 + 7 * k), 0.0, Horizontal.RIGHT),
+        ]
+        if unit.kind in ("pump", "exchanger"):
+            spots.insert(0, Spot((middle, y1 + 1.5 * k), 0.0, Horizontal.CENTRE, Vertical.TOP))
         self.draft.search(unit.tag, spots, 1.35, heading=True)
 
-    def _data_lines(self, units: list[Unit], top: float, area: Rectangle) -> None:
+    def _data_lines(self, units: list[Unit], top: float) -> None:
         """The block of design data above each piece of equipment, as on most P&IDs."""
-        k, rng = self.k, self.rng
+        k = self.k
         for unit in units:
             middle = (unit.box[0] + unit.box[2]) / 2
-            lines = [rng.choice(NAMES[unit.kind]), *self._data(unit.kind)]
+            lines = [(unit.tag, 1.35, 4.4), *((line, 0.9, 3.5) for line in (self.rng.choice(NAMES[unit.kind]), *self._data(unit.kind)))]
             y = top
-            spots = [Spot((middle, y), 0.0, Horizontal.CENTRE, Vertical.TOP)]
-            if not self.draft.search(unit.tag, spots, 1.35, heading=True):
-                continue
-            y += 4.3 * k
-            for line in lines:
-                self.draft.search(line, [Spot((middle, y), 0.0, Horizontal.CENTRE, Vertical.TOP)], 0.9)
-                y += 3.4 * k
+            for line, size, pitch in lines:
+                # Lines of one block stand closer than GAP allows, so they are put, not searched for.
+                spot = Spot((middle, y), 0.0, Horizontal.CENTRE, Vertical.TOP)
+                text = self.draft.lettering(line, spot, size, heading=size > 1)
+                if self.draft.is_free(text.bounds(), 0.0):
+                    self.draft.put(text)
+                y += pitch * k
 
     def _data(self, kind: str) -> list[str]:
         rng = self.rng
@@ -422,34 +429,35 @@ class _Plant:
             for share in (0.5, 0.65, 0.4, 0.75, 0.3):
                 at = length * share
                 here = Axis(axis.point(at, 0.0), axis.dx, axis.dy)
-                if at < 8 * k or at > length - 7 * k or not self._room(here, 5.2 * k, 22 * k, 6 * k):
+                if at < 8 * k or at > length - 7 * k or not self._room(here, 6 * k, (CONTROLLER + 6) * k, 6 * k):
                     continue
                 if not pipe.claim(index, at - 5 * k, at + 5 * k):
                     continue
                 number = self._number()
                 x, y = here.at
                 symbols.valve(draft, here, Valve.CONTROL)
-                centre = (x, y - 16 * k)
-                symbols.signal(draft, [(x, y - 4.9 * k), (x, y - 16 * k + symbols.BALLOON * k)])
+                centre = (x, y - CONTROLLER * k)
+                symbols.signal(draft, [(x, y - 4.9 * k), (x, y - CONTROLLER * k + symbols.BALLOON * k)])
                 symbols.balloon(draft, centre, f"{measured}IC", number, in_panel=True)
                 draft.search(f"{measured}V-{number}", [Spot((x, y + 2.2 * k), 0.0, Horizontal.CENTRE, Vertical.TOP)], 0.9)
                 draft.search(rng.choice(("FC", "FO")), [Spot((x + 3.2 * k, y - 2.0 * k)), Spot((x - 3.2 * k, y - 2.0 * k), 0.0, Horizontal.RIGHT)], 0.75)
-                self._transmitter(pipe, index, axis, at, measured, number, centre)
+                self._transmitter(pipe, index, axis, length, at, measured, number, centre)
                 return
 
-    def _transmitter(self, pipe: Pipe, index: int, axis: Axis, valve_at: float, measured: str, number: str, controller: Point) -> None:
+    def _transmitter(self, pipe: Pipe, index: int, axis: Axis, length: float, valve_at: float, measured: str, number: str, controller: Point) -> None:
         k, draft = self.k, self.draft
-        for distance in (15 * k, 18 * k, 13 * k):
+        for distance in (15 * k, 18 * k, 12 * k, -12 * k, -15 * k):
             at = valve_at - distance
             here = Axis(axis.point(at, 0.0), axis.dx, axis.dy)
-            if at < 3 * k or not self._room(here, 5.0 * k, 22 * k, 2 * k) or not pipe.claim(index, at - 2.5 * k, at + 2.5 * k):
+            if not 3 * k <= at <= length - 3 * k or not self._room(here, 6 * k, (CONTROLLER + 6) * k, 1.5 * k) or not pipe.claim(index, at - 2.5 * k, at + 2.5 * k):
                 continue
             x, y = here.at
             if measured == "F":
                 symbols.orifice(draft, here)
-            draft.line([(x, y), (x, y - 16 * k + symbols.BALLOON * k)])
+            draft.line([(x, y), (x, y - CONTROLLER * k + symbols.BALLOON * k)])
             symbols.balloon(draft, (x, controller[1]), f"{measured}T", number, in_panel=False)
-            symbols.signal(draft, [(x + symbols.BALLOON * k, controller[1]), (controller[0] - symbols.BALLOON * k, controller[1])])
+            reach = symbols.BALLOON * k if x < controller[0] else -symbols.BALLOON * k
+            symbols.signal(draft, [(x + reach, controller[1]), (controller[0] - reach, controller[1])])
             return
 
     def _vessel_instruments(self, unit: Unit) -> None:
@@ -461,9 +469,9 @@ class _Plant:
             for share, left in ((0.2, False), (0.8, False), (0.55, False), (0.8, True), (0.15, True)):
                 y = y0 + (y1 - y0) * share
                 edge, sign = (x0, -1.0) if left else (x1, 1.0)
-                centre = (edge + sign * 10 * k, y)
+                centre = (edge + sign * 9 * k, y)
                 near, far = sorted((edge + sign * 0.8, edge + sign * 15 * k))
-                if not draft.is_free((near, y - 5 * k, far, y + 5 * k), 0.0):
+                if not draft.is_free((near, y - 6 * k, far, y + 6 * k), 0.0):
                     continue
                 draft.line([(edge, y), (centre[0], y)])
                 symbols.balloon(draft, centre, name, self._number(), in_panel=name in ("LSHH", "LSLL"))
@@ -484,7 +492,7 @@ class _Plant:
 
     def _fitting(self, pipe: Pipe, what: str, segments: list[tuple[int, Axis, float]]) -> None:
         k, draft, rng = self.k, self.draft, self.rng
-        half = {"arrow": 2.0, "remark": 0.1, "drain": 3.4, "local": 5.2}.get(what, 3.6) * k
+        half = {"arrow": 2.0, "remark": 0.1, "drain": 3.4, "local": 6.0}.get(what, 3.6) * k
         for index, axis, length in segments:
             if length < 2 * half + 4 * k:
                 continue
@@ -493,7 +501,7 @@ class _Plant:
             for _ in range(4):
                 at = rng.uniform(half + 2 * k, length - half - 2 * k)
                 here = Axis(axis.point(at, 0.0), axis.dx, axis.dy)
-                above, below = {"drain": (1.0, 13.0), "local": (17.0, 1.5)}.get(what, (1.8, 1.8))
+                above, below = {"drain": (1.0, 13.0), "local": (18.0, 1.5)}.get(what, (1.8, 1.8))
                 if not self._room(here, half, above * k, below * k) or not pipe.claim(index, at - half, at + half):
                     continue
                 self._draw_fitting(pipe, what, here)

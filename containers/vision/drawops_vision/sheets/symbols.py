@@ -7,7 +7,7 @@ from enum import StrEnum
 from drawops_vision.sheets.draft import DASHED, Draft, Spot
 from drawops_vision.sheets.model import Fill, Horizontal, Point, Rectangle, Vertical, arc
 
-BALLOON = 4.6
+BALLOON = 5.0
 VALVE = 2.4
 """Half the length of a valve body."""
 
@@ -60,9 +60,7 @@ def valve(draft: Draft, axis: Axis, kind: Valve) -> None:
         side = actuator_side(axis)
         draft.line(axis.points([(0, 0), (0, side * 3.0 * k)]))
         top = axis.point(0, side * 3.0 * k)
-        start = 180.0 if axis.dx else (90.0 if axis.dy * side > 0 else 270.0)
-        if not axis.dx:
-            start = 90.0
+        start = 180.0 if axis.dx else 90.0
         draft.shape(arc(top, 1.9 * k, 1.9 * k, start, start + 180.0, 12), fill=Fill.PAPER)
 
 
@@ -104,10 +102,9 @@ def balloon(draft: Draft, centre: Point, letters: str, number: str, in_panel: bo
     draft.circle(centre, radius, draft.style.medium, Fill.PAPER)
     if in_panel:
         draft.line([(x - radius, y), (x + radius, y)])
-    half = 0.79 * radius
-    pad = 0.0
-    draft.within((x - half, y - 0.66 * radius, x + half, y - 0.06 * radius), letters, 0.85, Horizontal.CENTRE, pad=pad)
-    draft.within((x - half, y + 0.06 * radius, x + half, y + 0.66 * radius), number, 0.85, Horizontal.CENTRE, pad=pad)
+    half = 0.77 * radius
+    draft.within((x - half, y - 0.64 * radius, x + half, y - 0.06 * radius), letters, 0.85, Horizontal.CENTRE, pad=0)
+    draft.within((x - half, y + 0.06 * radius, x + half, y + 0.64 * radius), number, 0.85, Horizontal.CENTRE, pad=0)
 
 
 def signal(draft: Draft, points: Sequence[Point]) -> None:
