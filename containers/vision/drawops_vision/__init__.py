@@ -1,0 +1,12 @@
+"""Reading engineering drawings: rasterise, tile, detect, recognise, render, score.
+
+Used by the container images, the command line and the benchmarks. Modules:
+
+    rasterise   bytes -> pages of pixels (with `raster_file`, `pdf_file` and `text_layer`)
+    tiling      which rectangles of a page the detector looks at
+    detect      pixels -> probability map -> quads
+    recognise   quads -> strings
+    reader      all of it: bytes -> `drawops.contracts.reading.Reading`
+    artifact    model.tar.gz: pack, verify, load
+    render      draw a reading over its page
+"""

@@ -1,0 +1,221 @@
+"""The model artifact `model.tar.gz`: two networks, their dictionary, and a manifest that vouches for them.
+
+    manifest.json    what this is, how to feed it, where to cut, SHA-256 of every other file
+    det.onnx         text detection: image -> probability that a pixel is text
+    rec.onnx         text recognition: line image -> class probabilities per step
+    dictionary.txt   one character a line; class 0 is the CTC blank, the last class is the space
+
+The dictionary belongs to the version: the same weights with another dictionary are another model.
+"""
+
+import gzip
+import hashlib
+import io
+import json
+import tarfile
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Literal
+
+from drawops.contracts.reading import Contract
+from drawops.errors import Misconfigured
+from pydantic import Field, ValidationError, model_validator
+
+MANIFEST = "manifest.json"
+DETECTION = "det.onnx"
+RECOGNITION = "rec.onnx"
+DICTIONARY = "dictionary.txt"
+FILES = (DETECTION, DICTIONARY, RECOGNITION)
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Triple = tuple[float, float, float]
+
+
+class Preprocessing(Contract):
+    """How pixels must be fed to the two networks (channels in the order blue, green, red)."""
+
+    tile_size: int = Field(default=1280, gt=0, multiple_of=32, description="Pixels.")
+    tile_margin: int = Field(default=128, ge=0, description="Pixels.")
+    detection_mean: Triple = (0.485, 0.456, 0.406)
+    detection_std: Triple = (0.229, 0.224, 0.225)
+    recognition_height: int = Field(default=48, gt=0, description="Pixels.")
+    recognition_max_width: int = Field(default=2000, gt=0, description="Pixels; longer lines are squeezed.")
+    crop_padding: float = Field(default=0.3, ge=0, description="Of the text's height, on all four sides.")
+
+    @model_validator(mode="after")
+    def _margins_leave_a_core(self) -> "Preprocessing":
+        if self.tile_size <= 2 * self.tile_margin:
+            raise ValueError("tile_margin must be less than half of tile_size")
+        return self
+
+
+class Thresholds(Contract):
+    """Where the networks' outputs are cut."""
+
+    pixel: Fraction = Field(default=0.4, description="A pixel at or above it is text.")
+    box: Fraction = Field(default=0.5, description="Mean probability in a box.")
+    unclip: float = Field(default=0.4, ge=0, description="Growth of a box: area * unclip / perimeter.")
+    confidence: Fraction = Field(default=0.5, description="Mean probability of a string's characters.")
+
+
+class Manifest(Contract):
+    """`manifest.json` of a model artifact."""
+
+    schema_version: Literal["1.0"] = "1.0"
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,62}$")
+    version: str = Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z.+-]{0,62}$")
+    parent: str | None = Field(default=None, description="name/version this model was trained from.")
+    preprocessing: Preprocessing = Preprocessing()
+    thresholds: Thresholds = Thresholds()
+    dictionary: Literal["dictionary.txt"] = "dictionary.txt"
+    dictionary_size: int = Field(gt=0, description="Characters, without blank and space.")
+    sha256: dict[str, Sha256]
+
+    @model_validator(mode="after")
+    def _every_file_is_vouched_for(self) -> "Manifest":
+        if tuple(sorted(self.sha256)) != FILES:
+            raise ValueError(f"sha256 must name exactly {', '.join(FILES)}")
+        return self
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_dictionary(text: str) -> list[str]:
+    """Split a dictionary into its characters.
+
+    Only a line feed separates: the dictionary itself holds characters that `str.splitlines` would cut at.
+
+    Raises:
+        Misconfigured: a line is empty, or a character stands twice.
+    """
+    characters = text.removesuffix("\n").split("\n")
+    if not all(characters):
+        raise Misconfigured(f"{DICTIONARY} has an empty line; pack the model again.")
+    return characters
+
+
+def write_manifest(
+    folder: Path,
+    *,
+    name: str,
+    version: str,
+    parent: str | None = None,
+    preprocessing: Preprocessing | None = None,
+    thresholds: Thresholds | None = None,
+) -> Manifest:
+    """Describe the model files lying in `folder` and write its `manifest.json`.
+
+    Raises:
+        FileNotFoundError: one of det.onnx, rec.onnx, dictionary.txt is missing.
+    """
+    dictionary = read_dictionary((folder / DICTIONARY).read_bytes().decode())
+    manifest = Manifest(
+        name=name,
+        version=version,
+        parent=parent,
+        preprocessing=preprocessing or Preprocessing(),
+        thresholds=thresholds or Thresholds(),
+        dictionary_size=len(dictionary),
+        sha256={file: _digest(folder / file) for file in FILES},
+    )
+    text = json.dumps(manifest.model_dump(), indent=2, sort_keys=True) + "\n"
+    (folder / MANIFEST).write_bytes(text.encode())
+    return manifest
+
+
+def pack(folder: Path, archive: Path) -> str:
+    """Pack a described model folder into `archive`; the same files always give the same bytes.
+
+    Returns:
+        SHA-256 of the archive.
+
+    Raises:
+        Misconfigured: the folder does not hold what its manifest says.
+    """
+    verify(folder)
+    with (
+        archive.open("wb") as raw,
+        # mtime=0 and no file name: gzip would otherwise record when and as what it was written.
+        gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as compressed,
+        tarfile.open(fileobj=compressed, mode="w", format=tarfile.USTAR_FORMAT) as tar,
+    ):
+        for file in sorted((MANIFEST, *FILES)):
+            content = (folder / file).read_bytes()
+            member = tarfile.TarInfo(file)
+            member.size, member.mode, member.mtime = len(content), 0o644, 0
+            tar.addfile(member, io.BytesIO(content))
+    return _digest(archive)
+
+
+def unpack_verified(archive: Path, folder: Path) -> Manifest:
+    """Unpack an artifact into `folder` and check every file against the manifest.
+
+    Raises:
+        Misconfigured: the archive is damaged, holds anything but the four plain files (a path that leads
+            elsewhere, a link, a stranger), or a file's hash differs.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    expected = {MANIFEST, *FILES}
+    try:
+        with tarfile.open(archive, mode="r:gz") as tar:
+            for member in tar:
+                name = str(PurePosixPath(member.name))
+                if name == "." and member.isdir():
+                    continue
+                if name not in expected or not member.isfile():
+                    raise Misconfigured(f"{archive.name} holds {member.name!r}; a model artifact may not.")
+                source = tar.extractfile(member)
+                assert source is not None  # isfile()
+                (folder / name).write_bytes(source.read())
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise Misconfigured(f"{archive.name} cannot be unpacked ({error}); copy it again.") from error
+    return verify(folder)
+
+
+def verify(folder: Path) -> Manifest:
+    """Check a model folder against its manifest.
+
+    Raises:
+        Misconfigured: a file is missing, or its hash is not the one in the manifest.
+    """
+    try:
+        manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
+    except FileNotFoundError:
+        raise Misconfigured(f"{folder} holds no {MANIFEST}; unpack a model.tar.gz there.") from None
+    except ValidationError as error:
+        raise Misconfigured(f"{folder / MANIFEST} is not a model manifest: {error}") from error
+    for file, expected in manifest.sha256.items():
+        path = folder / file
+        if not path.is_file():
+            raise Misconfigured(f"{path} is missing; unpack the model artifact again.")
+        if _digest(path) != expected:
+            raise Misconfigured(f"{path} is not the file its manifest names; unpack the artifact again.")
+    characters = read_dictionary((folder / DICTIONARY).read_bytes().decode())
+    if len(characters) != manifest.dictionary_size:
+        raise Misconfigured(f"{DICTIONARY} has {len(characters)} characters, not {manifest.dictionary_size}.")
+    return manifest
+
+
+class Model:
+    """A verified model folder.
+
+    Attributes:
+        manifest: what it is and how to feed it.
+        sha256: of manifest.json, which vouches for all other files.
+        classes: character of each recognition class: blank (empty), the dictionary, space.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Verify `folder`.
+
+        Raises:
+            Misconfigured: see `verify`.
+        """
+        self.manifest = verify(folder)
+        self.sha256 = _digest(folder / MANIFEST)
+        self.detection = folder / DETECTION
+        self.recognition = folder / RECOGNITION
+        self.classes = ["", *read_dictionary((folder / DICTIONARY).read_bytes().decode()), " "]

@@ -1,0 +1,207 @@
+"""From the bytes of a drawing to its texts."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from drawops.contracts import reading
+from drawops.contracts.reading import Reading, TextSource, WarningCode
+from numpy.typing import NDArray
+
+from drawops_vision import rasterise
+from drawops_vision.artifact import Model
+from drawops_vision.detect import Detector
+from drawops_vision.rasterise import DEFAULT_LIMITS, LayerText, Limits, PageImage
+from drawops_vision.recognise import Recogniser
+
+# A detected box that lies this far (of its area) under strings of the text layer is one of them.
+SAME_AS_LAYER = 0.5
+# Below this height (pixels, median of a page) characters run into each other.
+LEGIBLE_HEIGHT = 10.0
+
+
+@dataclass(frozen=True)
+class _Found:
+    quad: NDArray[np.float32]
+    text: str
+    confidence: float
+    source: TextSource
+
+
+def _go_on() -> None:
+    """Default `check`: never give up."""
+
+
+class Reader:
+    """Reads drawings with one model. Not for several threads at once: a reading takes all cores anyway."""
+
+    def __init__(self, model_dir: Path, threads: int = 0, limits: Limits = DEFAULT_LIMITS) -> None:
+        """Load a model.
+
+        Args:
+            model_dir: an unpacked model artifact.
+            threads: for the networks; 0 means one a core.
+            limits: what drawings are refused.
+
+        Raises:
+            drawops.errors.Misconfigured: the folder is not an intact model artifact.
+        """
+        self._limits = limits
+        self._model = Model(model_dir)
+        self._detector = Detector(self._model, threads)
+        self._recogniser = Recogniser(self._model, threads)
+        cv2.setNumThreads(threads or -1)
+
+    @property
+    def model(self) -> reading.Model:
+        """What reads."""
+        manifest = self._model.manifest
+        return reading.Model(name=manifest.name, version=manifest.version, sha256=self._model.sha256)
+
+    def warm_up(self) -> None:
+        """Run both networks once, so that the first drawing does not pay for it."""
+        self._detector.warm_up()
+        self._recogniser.warm_up()
+
+    def read(self, data: bytes, check: Callable[[], None] = _go_on) -> Reading:
+        """Read all pages of a drawing (PNG, JPEG, TIFF or PDF).
+
+        Args:
+            data: the file's bytes.
+            check: called every second or so; what it raises ends the reading.
+
+        Raises:
+            drawops.errors.InvalidInput: the drawing cannot be read; see `rasterise.pages`.
+        """
+        started = time.perf_counter()
+        kind = rasterise.media_type(data)
+        pages: list[reading.Page] = []
+        warnings: list[reading.Warning] = []
+        images = rasterise.pages(data, self._limits)
+        while True:
+            check()
+            before = time.perf_counter()
+            image = next(images, None)
+            if image is None:
+                break
+            page, remarks = self._read_page(image, time.perf_counter() - before, check)
+            pages.append(page)
+            warnings += remarks
+            del image  # before the next page is decoded
+        return Reading(
+            media_type=kind,
+            model=self.model,
+            pages=tuple(pages),
+            warnings=tuple(warnings),
+            timings=reading.Timings(total=round(time.perf_counter() - started, 3)),
+        )
+
+    def _read_page(
+        self, image: PageImage, decode_seconds: float, check: Callable[[], None]
+    ) -> tuple[reading.Page, list[reading.Warning]]:
+        t0 = time.perf_counter()
+        probability, seen = self._detector.page_probability(image.pixels, check)
+        quads = without_layer(self._detector.quads(probability), image.layer)
+        del probability
+        t1 = time.perf_counter()
+        found = [_Found(text.quad, text.text, 1.0, TextSource.TEXT_LAYER) for text in image.layer]
+        for one in self._recogniser.quads(image.pixels, quads, check):
+            found.append(_Found(one.quad, one.text, one.confidence, TextSource.OCR))
+        t2 = time.perf_counter()
+        height, width = image.pixels.shape[:2]
+        page = reading.Page(
+            number=image.number,
+            width=width,
+            height=height,
+            dpi=image.dpi,
+            dpi_source=image.dpi_source,
+            scale=image.scale,
+            tiles=tuple(
+                reading.Tile(
+                    x=tile.area.x.start,
+                    y=tile.area.y.start,
+                    width=tile.area.x.stop - tile.area.x.start,
+                    height=tile.area.y.stop - tile.area.y.start,
+                    blank=tile.blank,
+                )
+                for tile in seen
+            ),
+            texts=tuple(
+                _text(f"p{image.number}-t{number}", one)
+                for number, one in enumerate(in_reading_order(found), start=1)
+            ),
+            timings=reading.PageTimings(
+                decode=round(decode_seconds, 3), detect=round(t1 - t0, 3), recognise=round(t2 - t1, 3)
+            ),
+        )
+        return page, [*image.warnings, *self._remarks(image, page, found)]
+
+    def _remarks(
+        self, image: PageImage, page: reading.Page, found: Sequence[_Found]
+    ) -> list[reading.Warning]:
+        if not found and all(tile.blank for tile in page.tiles):
+            return [image.warning(WarningCode.BLANK_PAGE, "The page shows nothing but paper.")]
+        heights = [_sides(one.quad)[1] for one in found if one.source is TextSource.OCR]
+        if heights and float(np.median(heights)) < LEGIBLE_HEIGHT:
+            message = (
+                f"Half of the text is less than {LEGIBLE_HEIGHT:.0f} pixels high and may be misread; "
+                "scan or export the page at a higher resolution."
+            )
+            return [image.warning(WarningCode.LOW_RESOLUTION, message)]
+        return []
+
+
+def _sides(quad: NDArray[np.float32]) -> tuple[float, float]:
+    """Width and height of a quad as its text reads, in pixels."""
+    return float(np.hypot(*(quad[1] - quad[0]))), float(np.hypot(*(quad[3] - quad[0])))
+
+
+def angle(quad: NDArray[np.float32]) -> float:
+    """Direction of reading in degrees, clockwise as seen on screen, in (-180, 180]."""
+    x, y = quad[1] - quad[0]
+    degrees = round(float(np.degrees(np.arctan2(y, x))), 2)
+    return 180.0 if degrees == -180.0 else degrees + 0.0
+
+
+def _text(name: str, found: _Found) -> reading.Text:
+    a, b, c, d = ((round(float(x), 2), round(float(y), 2)) for x, y in found.quad)
+    return reading.Text(
+        id=name,
+        quad=(a, b, c, d),
+        text=found.text,
+        confidence=round(min(1.0, max(0.0, found.confidence)), 4),
+        angle=angle(found.quad),
+        source=found.source,
+    )
+
+
+def in_reading_order(found: Sequence[_Found]) -> list[_Found]:
+    """Order texts row by row, from left to right; a row is what overlaps its first text by half a height."""
+    rows: list[tuple[float, list[_Found]]] = []
+    for one in sorted(found, key=lambda one: (float(one.quad[:, 1].mean()), float(one.quad[:, 0].min()))):
+        middle = float(one.quad[:, 1].mean())
+        if not rows or middle > rows[-1][0]:
+            height = min(_sides(one.quad))
+            rows.append((middle + height / 2, []))
+        rows[-1][1].append(one)
+    return [one for _, row in rows for one in sorted(row, key=lambda one: float(one.quad[:, 0].min()))]
+
+
+def without_layer(quads: NDArray[np.float32], layer: Sequence[LayerText]) -> NDArray[np.float32]:
+    """Drop detected quads (N x 4 x 2) that the text layer already covers."""
+    if not layer or not len(quads):
+        return quads
+    known = np.array([text.quad for text in layer], np.float32)
+    low, high = known.min(axis=1), known.max(axis=1)
+    kept = []
+    for quad in quads:
+        left, top = quad.min(axis=0)
+        right, bottom = quad.max(axis=0)
+        near = (low[:, 0] < right) & (high[:, 0] > left) & (low[:, 1] < bottom) & (high[:, 1] > top)
+        covered = sum(float(cv2.intersectConvexConvex(quad, other)[0]) for other in known[near])
+        if covered < SAME_AS_LAYER * cv2.contourArea(quad):
+            kept.append(quad)
+    return np.array(kept, np.float32).reshape(-1, 4, 2)
