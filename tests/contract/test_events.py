@@ -1,0 +1,77 @@
+"""The sample events under events/ are what the code accepts and sends."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from drawops.contracts.events import (
+    DrawingProcessed,
+    DrawingQuarantined,
+    EndpointStateChange,
+    InferenceNotification,
+    ObjectCreated,
+)
+from drawops.contracts.workflow import (
+    Failure,
+    InvokeRequest,
+    ReconcileRequest,
+    Registered,
+    StoreRequest,
+    Upload,
+)
+from drawops.deployment.endpoint import DeployRequest
+from pydantic import BaseModel
+
+EVENTS = Path(__file__).parents[2] / "events"
+
+
+def load(name: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads((EVENTS / name).read_text())
+    return loaded
+
+
+CONTRACTS: dict[str, tuple[type[BaseModel], tuple[str, ...]]] = {
+    "s3/object_created.json": (ObjectCreated, ()),
+    "workflow/register_drawing.json": (Upload, ()),
+    "workflow/check_drawing.json": (Registered, ()),
+    "workflow/invoke_endpoint.json": (InvokeRequest, ()),
+    "workflow/store_result.json": (StoreRequest, ()),
+    "workflow/quarantine_drawing.json": (Failure, ()),
+    "schedule/reconcile_drawings.json": (ReconcileRequest, ()),
+    "schedule/reconcile_drawings_sweep.json": (ReconcileRequest, ()),
+    "command/deploy_model.json": (DeployRequest, ()),
+    "sagemaker/endpoint_in_service.json": (EndpointStateChange, ()),
+    "drawops/drawing_processed.json": (DrawingProcessed, ("detail",)),
+    "drawops/drawing_quarantined.json": (DrawingQuarantined, ("detail",)),
+}
+
+
+@pytest.mark.parametrize("name", CONTRACTS)
+def test_a_sample_event_meets_its_contract(name: str) -> None:
+    model, path = CONTRACTS[name]
+    event = load(name)
+    for step in path:
+        event = event[step]
+    model.model_validate(event)
+
+
+@pytest.mark.parametrize("name", ["sns/inference_completed.json", "sns/inference_failed.json"])
+def test_a_sample_notification_meets_its_contract(name: str) -> None:
+    for record in load(name)["Records"]:
+        InferenceNotification.model_validate_json(record["Sns"]["Message"])
+
+
+def test_the_queue_sample_carries_the_s3_sample() -> None:
+    (record,) = load("sqs/start_processing.json")["Records"]
+    assert json.loads(record["body"]) == load("s3/object_created.json")
+
+
+def test_every_sample_is_checked() -> None:
+    checked = {
+        *CONTRACTS,
+        "sqs/start_processing.json",
+        "sns/inference_completed.json",
+        "sns/inference_failed.json",
+    }
+    assert {str(path.relative_to(EVENTS)) for path in EVENTS.rglob("*.json")} == checked
