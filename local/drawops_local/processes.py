@@ -1,0 +1,76 @@
+"""Child processes that outlive their starter, and finding every process that belongs to a cloud."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import psutil
+
+MARKER = "DRAWOPS_CLOUD_STATE"
+
+
+def start_detached(command: list[str], environment: Mapping[str, str], log: Path, directory: Path) -> int:
+    """Start a server in its own session, its output appended to `log`; returns its process id."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with open(log, "ab") as output:
+        process = subprocess.Popen(
+            command,
+            env=dict(environment),
+            cwd=directory,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    return process.pid
+
+
+def processes_of(state: Path) -> list[psutil.Process]:
+    """Every running process that carries the marker of the cloud with this state directory.
+
+    Children inherit the marker with their environment, so this also finds what a killed server left
+    behind: Lambda workers, model containers and what they started.
+    """
+    wanted = str(state.resolve())
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.pid != os.getpid() and process.environ().get(MARKER) == wanted:
+                found.append(process)
+        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess, OSError):
+            continue  # ended meanwhile, or somebody else's
+    return found
+
+
+def stop(processes: Iterable[psutil.Process], grace: float = 5.0) -> None:
+    """Ask processes to end, then insist; returns when all have ended."""
+    alive = list(processes)
+    for process in alive:
+        _send(process, signal.SIGTERM)
+    _, alive = psutil.wait_procs(alive, timeout=grace)
+    for process in alive:
+        _send(process, signal.SIGKILL)
+    psutil.wait_procs(alive, timeout=grace)
+
+
+def is_running(pid: int, started: float) -> bool:
+    """Whether the process with this id is still the one that started at `started` (epoch seconds)."""
+    try:
+        process = psutil.Process(pid)
+        return process.create_time() == started and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def start_time(pid: int) -> float:
+    """When a process started, in epoch seconds; with the id it names the process for ever."""
+    return float(psutil.Process(pid).create_time())
+
+
+def _send(process: psutil.Process, number: int) -> None:
+    try:
+        process.send_signal(number)
+    except psutil.NoSuchProcess:
+        return

@@ -1,0 +1,13 @@
+"""SageMaker on this machine: a server that speaks SageMaker's wire protocols and really runs containers.
+
+protocol         parse, validate and answer requests as botocore's service models describe them
+operations       the registry of operations; further modules add theirs (training, labeling …)
+store            resources, queued requests and undelivered messages in SQLite
+models, endpoint_configs, endpoints, invocations, scaling_targets
+                 the operations
+hosting          containers behind an endpoint and the threads that feed them
+containers       one container process: start, ping, invoke, stop
+model_data       model.tar.gz from S3 to a directory
+outbox           SNS messages and EventBridge events that must not be lost
+server           ASGI application and start-up
+"""

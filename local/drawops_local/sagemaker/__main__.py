@@ -1,0 +1,5 @@
+"""``python -m drawops_local.sagemaker``."""
+
+from drawops_local.sagemaker.server import main
+
+main()

@@ -1,0 +1,116 @@
+"""The ASGI application and its start-up."""
+
+import argparse
+import logging
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from drawops_local.credentials import local_client
+from drawops_local.processes import MARKER
+from drawops_local.sagemaker import (
+    endpoint_configs,
+    endpoints,
+    invocations,
+    models,
+    operations,
+    scaling_targets,
+)
+from drawops_local.sagemaker.containers import stop_orphans
+from drawops_local.sagemaker.errors import ServiceError
+from drawops_local.sagemaker.hosting import Hosting
+from drawops_local.sagemaker.operations import Runner
+from drawops_local.sagemaker.outbox import Outbox
+from drawops_local.sagemaker.protocol import answer, error_answer, operation_of, parse
+from drawops_local.sagemaker.store import Store
+
+# Importing a module registers its operations.
+MODULES = (models, endpoint_configs, endpoints, invocations, scaling_targets)
+
+# Under this user agent the local EventBridge accepts events from source aws.sagemaker.
+USER_AGENT = "drawops-sagemaker-runner"
+
+_log = logging.getLogger(__name__)
+
+
+def make_application(runner: Runner) -> Starlette:
+    """The server's application; its lifespan starts and stops the work in the background."""
+
+    @asynccontextmanager
+    async def lifespan(_application: Starlette) -> AsyncIterator[None]:
+        runner.outbox.start()
+        await run_in_threadpool(runner.hosting.resume, runner)
+        yield
+        await run_in_threadpool(runner.hosting.stop)
+        await run_in_threadpool(runner.outbox.stop)
+
+    async def ping(_request: Request) -> Response:
+        return JSONResponse({"pid": os.getpid(), "containers": runner.hosting.processes()})
+
+    async def serve(request: Request) -> Response:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        body = await request.body()
+        status, own, content = await run_in_threadpool(
+            respond, runner, request.method, request.url.path, headers, body
+        )
+        return Response(content, status, own)
+
+    routes = [Route("/ping", ping), Route("/{path:path}", serve, methods=["GET", "POST", "PUT", "DELETE"])]
+    return Starlette(routes=routes, lifespan=lifespan)
+
+
+def respond(
+    runner: Runner, method: str, path: str, headers: dict[str, str], body: bytes
+) -> tuple[int, dict[str, str], bytes]:
+    """HTTP status, headers and body for one request of the wire protocols."""
+    try:
+        service, model, path_values = operation_of(method, path, headers)
+        parameters = parse(service, model, path_values, headers, body)
+        result = operations.find(service, model.name)(runner, parameters)
+        return answer(model, result)
+    except ServiceError as error:
+        return error_answer(error)
+    except Exception as error:
+        _log.exception("%s %s failed", method, path)
+        return error_answer(ServiceError("InternalFailure", f"{type(error).__name__}: {error}", 500))
+
+
+def make_runner(state: Path, images: Path, aws_endpoint: str, threads: int) -> Runner:
+    """A runner with its state in `state`, working with the S3, SNS and EventBridge at `aws_endpoint`."""
+    store = Store(state / "sagemaker.db")
+    sns = local_client("sns", aws_endpoint, USER_AGENT)
+    events = local_client("events", aws_endpoint, USER_AGENT)
+    s3 = local_client("s3", aws_endpoint, USER_AGENT)
+    return Runner(store, Outbox(store, sns, events), Hosting(threads), images, state, s3)
+
+
+def main() -> None:
+    """Serve until the process is stopped."""
+    parser = argparse.ArgumentParser(prog="drawops_local.sagemaker", description="SageMaker on this machine")
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--state", type=Path, required=True)
+    parser.add_argument("--images", type=Path, required=True, help="directory of built images")
+    parser.add_argument("--aws-endpoint", required=True, help="S3, SNS and EventBridge")
+    parser.add_argument("--threads", type=int, default=min(4, os.cpu_count() or 2), help="of a container")
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("botocore").setLevel(logging.WARNING)
+    marker = os.environ.get(MARKER)
+    if marker:
+        stop_orphans(marker)
+    runner = make_runner(options.state, options.images, options.aws_endpoint, options.threads)
+    uvicorn.run(
+        make_application(runner),
+        host="127.0.0.1",
+        port=options.port,
+        log_level="warning",
+        timeout_graceful_shutdown=5,
+    )
