@@ -3,13 +3,14 @@
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.unit.core.conftest import DATA, RAW, Put
 from drawops.catalog import Catalog, Status
 from drawops.contracts.workflow import Outcome, Registered, Upload
 from drawops.errors import Code, InvalidInput
 from drawops.intake.registration import register
 from drawops.keys import RevisionKeys, drawing_id
 from drawops.limits import Limits
+
+from tests.unit.core.conftest import DATA, RAW, Put
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

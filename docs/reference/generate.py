@@ -1,0 +1,28 @@
+"""Write the reference documents that are derived from code: `python docs/reference/generate.py`."""
+
+import json
+from pathlib import Path
+
+from drawops.contracts.events import DrawingProcessed, DrawingQuarantined
+from drawops.contracts.reading import DrawingResult
+from pydantic import BaseModel
+
+PUBLISHED: dict[str, type[BaseModel]] = {
+    "result-1.0.schema.json": DrawingResult,
+    "event-drawing-processed-1.0.schema.json": DrawingProcessed,
+    "event-drawing-quarantined-1.0.schema.json": DrawingQuarantined,
+}
+
+
+def schema(model: type[BaseModel]) -> str:
+    """JSON Schema (draft 2020-12) of a contract, as text."""
+    document = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **model.model_json_schema(mode="serialization"),
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    for name, model in PUBLISHED.items():
+        (Path(__file__).parent / name).write_text(schema(model), encoding="utf-8")
