@@ -10,6 +10,7 @@ import ctypes
 import math
 from collections.abc import Iterator
 
+import cv2
 import numpy as np
 import pypdfium2  # type: ignore[import-untyped]
 import pypdfium2.raw as pdfium  # type: ignore[import-untyped]
@@ -190,9 +191,8 @@ def _visible(
     width, height = size
     small = max(1, round(width * PREVIEW)), max(1, round(height * PREVIEW))
     with_text = _draw_grey(document, page, *small)
-    used = {position for string in layer.strings for position in string.objects}
-    for position in used:
-        pdfium.FPDFPageObj_SetIsActive(texts[position].raw, False)
+    for text in texts:
+        pdfium.FPDFPageObj_SetIsActive(text.raw, False)
     difference = _draw_grey(document, page, *small)
     np.copyto(difference, np.abs(with_text.astype(np.int16) - difference).astype(np.uint8))
     del with_text
@@ -206,9 +206,21 @@ def _visible(
         if part.size and part.max() >= PREVIEW_CONTRAST:
             visible.append(LayerText(quad.astype(np.float32), string.text))
             shown |= string.objects
-    for position in used - shown:
-        pdfium.FPDFPageObj_SetIsActive(texts[position].raw, True)
+    for position, text in enumerate(texts):
+        if position not in shown and not _repeats(text, visible, to_pixels):
+            pdfium.FPDFPageObj_SetIsActive(text.raw, True)
     return tuple(visible), len(layer.strings) - len(visible)
+
+
+def _repeats(text: pypdfium2.PdfObject, visible: list[LayerText], to_pixels: NDArray[np.float64]) -> bool:
+    """True for a text object drawn over a visible string; PDFium's text page leaves such overprints out."""
+    try:
+        left, bottom, right, top = text.get_bounds()
+    except pypdfium2.PdfiumError:  # an object without extent
+        return False
+    corners = np.array([[left, bottom], [right, top]]) @ to_pixels[:, :2].T + to_pixels[:, 2]
+    x, y = (float(value) for value in corners.mean(axis=0))
+    return any(cv2.pointPolygonTest(one.quad, (x, y), False) >= 0 for one in visible)
 
 
 def _render_into(

@@ -94,15 +94,20 @@ def read(page: pypdfium2.PdfPage) -> Layer:
         for index, one in enumerate(objects)
         if pdfium.FPDFTextObj_GetTextRenderMode(one.raw) in INVISIBLE
     }
+    legible: set[int] = set()
     directions: list[float] = []
     textpage = page.get_textpage()
     for index in _characters(textpage):
         position = positions.get(_address(pdfium.FPDFText_GetTextObject(textpage.raw, index)))
         if position is None:
             continue
-        if _is_illegible(pdfium.FPDFText_GetUnicode(textpage.raw, index)):
+        character = chr(pdfium.FPDFText_GetUnicode(textpage.raw, index))
+        if character.isspace():
+            continue
+        if _is_illegible(character):
             unusable.add(position)
             continue
+        legible.add(position)
         direction = _direction(textpage, index)
         if not any(_turn(direction, known) < SAME_DIRECTION for known in directions):
             directions.append(direction)
@@ -112,7 +117,7 @@ def read(page: pypdfium2.PdfPage) -> Layer:
     for direction in directions[:MOST_DIRECTIONS]:
         strings += _level_strings(page, top_level, direction, positions, unusable)
     seen = {position for string in strings for position in string.objects}
-    return Layer(tuple(strings), ignored=len(set(range(len(objects))) - seen))
+    return Layer(tuple(strings), ignored=len((legible | unusable) - seen))
 
 
 def _level_strings(
@@ -240,11 +245,8 @@ def _turn_objects(objects: list[pypdfium2.PdfObject], degrees: float) -> None:
         one.transform(turned)
 
 
-def _is_illegible(code: int) -> bool:
-    character = chr(code)
-    if character == "\N{REPLACEMENT CHARACTER}":
-        return True
-    return not character.isspace() and unicodedata.category(character) in ILLEGIBLE
+def _is_illegible(character: str) -> bool:
+    return character == "\N{REPLACEMENT CHARACTER}" or unicodedata.category(character) in ILLEGIBLE
 
 
 def _address(pointer: object) -> int:

@@ -1,0 +1,116 @@
+"""Draw a reading over the page it was read from."""
+
+import cv2
+import numpy as np
+from drawops.contracts.reading import Page, Text, TextSource
+from numpy.typing import NDArray
+
+from drawops_vision.rasterise import render_page
+
+__all__ = ["overlay", "render_page"]
+
+MAX_WIDTH = 4000  # pixels
+Colour = tuple[int, int, int]  # blue, green, red
+TEXT_LAYER: Colour = (200, 90, 0)
+# Confidence from which a colour is used.
+LEVELS: tuple[tuple[float, Colour, str], ...] = (
+    (0.95, (60, 150, 0), "sure, from 0.95"),
+    (0.80, (0, 140, 255), "check, from 0.80"),
+    (0.0, (40, 40, 230), "doubtful"),
+)
+LABEL_SIZES = (12, 28)  # smallest and largest letters beside a text, in pixels
+INK = 200  # a label goes only where everything is lighter than this
+FONT = cv2.FontFace("sans")
+
+
+def overlay(page_image: NDArray[np.uint8], page: Page) -> bytes:
+    """Draw every text's quad, coloured by confidence, and its string beside it where there is room.
+
+    Args:
+        page_image: H x W or H x W x 3 (BGR), as `render_page` gives it.
+        page: the reading of these pixels.
+
+    Returns:
+        A PNG, at most 4000 pixels wide.
+
+    Raises:
+        ValueError: the image does not have the size of the page that was read.
+    """
+    height, width = page_image.shape[:2]
+    if (width, height) != (page.width, page.height):
+        raise ValueError(f"the image has {width} x {height} pixels, the page {page.width} x {page.height}")
+    scale = min(1.0, MAX_WIDTH / width)
+    small = page_image
+    if scale < 1:
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        small = np.asarray(cv2.resize(page_image, size, interpolation=cv2.INTER_AREA), np.uint8)
+    grey = small if small.ndim == 2 else np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8)
+    canvas = np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), np.uint8)
+    # The drawing steps back, so that the quads stand out.
+    canvas = np.asarray(cv2.addWeighted(canvas, 0.55, np.full_like(canvas, 255), 0.45, 0), np.uint8)
+    taken = np.asarray(grey < INK, np.uint8)
+    quads = [np.asarray(text.quad, np.float64) * scale for text in page.texts]
+    for quad in quads:
+        cv2.fillPoly(taken, [np.round(quad).astype(np.int32)], (1,))
+    for text, quad in zip(page.texts, quads, strict=True):
+        cv2.polylines(canvas, [np.round(quad).astype(np.int32)], True, _colour(text), 2, cv2.LINE_AA)
+        _label(canvas, taken, text, quad)
+    _legend(canvas, page)
+    return cv2.imencode(".png", canvas)[1].tobytes()
+
+
+def _colour(text: Text) -> Colour:
+    if text.source is TextSource.TEXT_LAYER:
+        return TEXT_LAYER
+    return next(colour for level, colour, _ in LEVELS if text.confidence >= level)
+
+
+def _extent(text: str, size: int) -> tuple[int, int, int]:
+    """Width, height and distance from the top to the baseline of a string, in pixels."""
+    x, y, width, height = cv2.getTextSize((0, 0), text, (0, 0), FONT, size)
+    return x + width, height, -y
+
+
+def _label(
+    canvas: NDArray[np.uint8], taken: NDArray[np.uint8], text: Text, quad: NDArray[np.float64]
+) -> None:
+    """Write the string above, below, right or left of its quad, at the first place that is free."""
+    tall = min(np.hypot(*(quad[3] - quad[0])), np.hypot(*(quad[1] - quad[0])))
+    size = int(np.clip(tall * 0.7, *LABEL_SIZES))
+    width, height, baseline = _extent(text.text, size)
+    left, top = quad.min(axis=0)
+    right, bottom = quad.max(axis=0)
+    places = [
+        (left, top - height - 4),
+        (left, bottom + 4),
+        (right + 5, (top + bottom - height) / 2),
+        (left - width - 5, (top + bottom - height) / 2),
+    ]
+    for place in places:
+        x, y = round(float(place[0])), round(float(place[1]))
+        if x < 0 or y < 0 or x + width > canvas.shape[1] or y + height > canvas.shape[0]:
+            continue
+        area = taken[y : y + height, x : x + width]
+        if area.any():
+            continue
+        area.fill(1)
+        cv2.putText(canvas, text.text, (x, y + baseline), _colour(text), FONT, size)
+        return
+
+
+def _legend(canvas: NDArray[np.uint8], page: Page) -> None:
+    """Say what the colours mean and how many texts have them, in the top left corner."""
+    size = int(np.clip(canvas.shape[1] / 110, 10, 30))
+    counts: dict[Colour, int] = {}
+    for text in page.texts:
+        counts[_colour(text)] = counts.get(_colour(text), 0) + 1
+    meanings = [(colour, meaning) for _, colour, meaning in LEVELS] + [(TEXT_LAYER, "text layer of the PDF")]
+    lines = [(colour, f"{counts[colour]}  {meaning}") for colour, meaning in meanings if colour in counts]
+    if not lines:
+        lines = [((90, 90, 90), "no text found")]
+    step = round(size * 1.6)
+    width = max(_extent(line, size)[0] for _, line in lines) + 2 * size
+    cv2.rectangle(canvas, (0, 0), (width, step * len(lines) + size), (255, 255, 255), cv2.FILLED)
+    cv2.rectangle(canvas, (0, 0), (width, step * len(lines) + size), (90, 90, 90), 1)
+    for row, (colour, line) in enumerate(lines, start=1):
+        cv2.putText(canvas, line, (size, step * row), colour, FONT, size)
