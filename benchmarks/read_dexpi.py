@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drawops.contracts.reading import DrawingResult, Reading
-from drawops_vision.score import ANGLES, Score, read_labels, score
+from drawops_vision.score import Score, read_labels, score
 from rich.console import Console
 from rich.table import Table
 
@@ -36,11 +36,19 @@ class Run:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark; returns the exit code."""
-    command = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    command = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     source = command.add_mutually_exclusive_group(required=True)
     source.add_argument("--model", type=Path, metavar="DIR", help="unpacked model artifact")
     source.add_argument("--results", type=Path, metavar="DIR", help="folder of result.json files")
-    command.add_argument("--labels", type=Path, default=DATA / "Label.txt", metavar="FILE", help="PaddleOCR labels (default: the five DEXPI sheets)")
+    command.add_argument(
+        "--labels",
+        type=Path,
+        default=DATA / "Label.txt",
+        metavar="FILE",
+        help="PaddleOCR labels (default: the five DEXPI sheets)",
+    )
     command.add_argument("--min-f1", type=float, metavar="F1", help="fail when the total is lower")
     options = command.parse_args(arguments)
     if not options.labels.exists():
@@ -59,8 +67,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     table.add_section()
     _row(table, "total", total, seconds, peak or None)
     console.print(table)
-    recalls = (f"{angle}°: {total.by_angle[angle].recall:.3f} of {total.by_angle[angle].labels}" for angle in ANGLES)
-    console.print("recall by reading direction  " + "   ".join(recalls).replace("other°", "other"), soft_wrap=True)
+    recalls = [
+        f"{angle}{'°' if angle.isdigit() else ''} {tally.recall:.3f} of {tally.labels}"
+        for angle, tally in total.by_angle.items()
+        if tally.labels
+    ]
+    console.print(
+        f"recall by reading direction (clockwise; 270° reads upwards): {', '.join(recalls)}", soft_wrap=True
+    )
     if options.min_f1 is not None and total.f1 < options.min_f1:
         console.print(f"F1 {total.f1:.3f} is under {options.min_f1}")
         return 1

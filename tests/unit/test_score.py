@@ -84,7 +84,9 @@ def test_reading_what_is_not_there_is_all_false(reads: list[Label]) -> None:
 
 
 @given(labels, labels)
-def test_predictions_inside_a_dont_care_region_change_nothing(truths: list[Label], reads: list[Label]) -> None:
+def test_predictions_inside_a_dont_care_region_change_nothing(
+    truths: list[Label], reads: list[Label]
+) -> None:
     logo = Label(DONT_CARE, box(1000, 1000, 500, 500))
     inside = [Label("ACME", box(1100, 1100)), Label("", box(1200, 1200)), Label("half in", box(980, 1300))]
     assert score([*truths, logo], [*reads, *inside]) == score(truths, reads)
@@ -173,7 +175,12 @@ def test_labels_of_paddleocr_are_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["no tab here", "a.png\tnot json", 'a.png\t[{"points": []}]', 'a.png\t[{"transcription": "A", "points": [[1, 2]]}]'],
+    [
+        "no tab here",
+        "a.png\tnot json",
+        'a.png\t[{"points": []}]',
+        'a.png\t[{"transcription": "A", "points": [[1, 2]]}]',
+    ],
 )
 def test_a_broken_label_file_is_refused_with_its_line(tmp_path: Path, line: str) -> None:
     file = tmp_path / "Label.txt"

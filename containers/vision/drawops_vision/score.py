@@ -191,7 +191,9 @@ def score(labels: Iterable[Labelled], predictions: Iterable[Labelled]) -> Score:
         correct=len(correct),
         characters=sum(len(truth.text) for truth in truths),
         edits=_fewest_edits(truths, reads, near),
-        false_characters=sum(len(read.text) for read, hit in zip(reads, near.any(axis=0), strict=True) if not hit),
+        false_characters=sum(
+            len(read.text) for read, hit in zip(reads, near.any(axis=0), strict=True) if not hit
+        ),
         by_angle=by_angle,
     )
 
@@ -212,7 +214,9 @@ def read_labels(path: Path) -> dict[str, list[Label]]:
         if name in found:
             raise ValueError(f"{path}, line {number}: {name!r} is labelled twice")
         try:
-            found[name] = [Label(entry["transcription"], _quad(entry["points"])) for entry in json.loads(entries)]
+            found[name] = [
+                Label(entry["transcription"], _quad(entry["points"])) for entry in json.loads(entries)
+            ]
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path}, line {number}: {error}") from error
     return found
@@ -255,7 +259,11 @@ def _outside(regions: shapely.Geometry, items: list[Label]) -> list[Label]:
     polygons = _polygons(items)
     inside = shapely.area(shapely.intersection(polygons, regions))
     areas = shapely.area(polygons)
-    return [item for item, part, area in zip(items, inside, areas, strict=True) if area <= 0 or part < INSIDE * area]
+    return [
+        item
+        for item, part, area in zip(items, inside, areas, strict=True)
+        if area <= 0 or part < INSIDE * area
+    ]
 
 
 def _iou(truths: Sequence[Label], reads: Sequence[Label]) -> npt.NDArray[np.float64]:
@@ -272,7 +280,9 @@ def _iou(truths: Sequence[Label], reads: Sequence[Label]) -> npt.NDArray[np.floa
 def _most_pairs(allowed: npt.NDArray[np.bool_], iou: npt.NDArray[np.float64]) -> list[tuple[int, int]]:
     """One-to-one pairs among the allowed ones: as many as can be, then with the largest sum of IoU."""
     rows, columns = linear_sum_assignment(np.where(allowed, 1.0 + TIE_WEIGHT * iou, 0.0), maximize=True)
-    return [(int(row), int(column)) for row, column in zip(rows, columns, strict=True) if allowed[row, column]]
+    return [
+        (int(row), int(column)) for row, column in zip(rows, columns, strict=True) if allowed[row, column]
+    ]
 
 
 def _fewest_edits(truths: Sequence[Label], reads: Sequence[Label], near: npt.NDArray[np.bool_]) -> int:

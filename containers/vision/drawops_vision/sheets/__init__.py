@@ -82,7 +82,8 @@ class Sheet:
 
     def png(self) -> bytes:
         """Grey PNG that states its resolution."""
-        return self._save("PNG", compress_level=3)
+        # Grain does not compress, so trying harder only takes longer.
+        return self._save("PNG", compress_level=1 if self.scanner else 3)
 
     def jpeg(self, quality: int | None = None) -> bytes:
         """Grey JPEG; by default of the scanner's quality, or 90 for the clean look."""

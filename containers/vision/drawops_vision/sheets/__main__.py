@@ -36,13 +36,27 @@ def parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    command.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to; made if missing")
+    command.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder to write to; made if missing"
+    )
     command.add_argument("--count", type=int, default=1, metavar="N", help="how many sheets (default 1)")
-    command.add_argument("--seed", type=int, default=1, metavar="N", help="seed of the first sheet, then +1 each (default 1)")
+    command.add_argument(
+        "--seed", type=int, default=1, metavar="N", help="seed of the first sheet, then +1 each (default 1)"
+    )
     command.add_argument("--size", choices=list(SIZES), default="A3", help="paper, landscape (default A3)")
     command.add_argument("--dpi", type=int, default=300, metavar="N", help="50 to 1200 (default 300)")
-    command.add_argument("--look", choices=[look.value for look in Look], default="clean", help="straight from CAD, or printed and scanned: skew, blur, noise, JPEG (default clean)")
-    command.add_argument("--format", choices=["png", "jpeg", "tiff", "pdf"], default="png", help="pdf: vectors with a text layer, or the scan as one picture (default png)")
+    command.add_argument(
+        "--look",
+        choices=[look.value for look in Look],
+        default="clean",
+        help="straight from CAD, or printed and scanned: skew, blur, noise, JPEG (default clean)",
+    )
+    command.add_argument(
+        "--format",
+        choices=["png", "jpeg", "tiff", "pdf"],
+        default="png",
+        help="pdf: vectors with a text layer, or the scan as one picture (default png)",
+    )
     return command
 
 

@@ -9,19 +9,36 @@ ZONE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
 """ISO 5457 leaves out I and O."""
 
 PROJECTS = (
-    "ETHYLENE UNIT REVAMP", "AMINE TREATING UNIT 300", "CRUDE STABILISATION TRAIN 2", "SOLVENT RECOVERY PLANT",
-    "GAS DEHYDRATION PACKAGE", "METHANOL PLANT EXPANSION", "SULPHUR RECOVERY UNIT", "BIOETHANOL DISTILLATION",
+    "ETHYLENE UNIT REVAMP",
+    "AMINE TREATING UNIT 300",
+    "CRUDE STABILISATION TRAIN 2",
+    "SOLVENT RECOVERY PLANT",
+    "GAS DEHYDRATION PACKAGE",
+    "METHANOL PLANT EXPANSION",
+    "SULPHUR RECOVERY UNIT",
+    "BIOETHANOL DISTILLATION",
 )
-COMPANIES = ("NORDHAVEN ENGINEERING", "DELTA PROCESS B.V.", "KAIROS ENGINEERS LTD", "RHEINTAL ANLAGENBAU GmbH")
+COMPANIES = (
+    "NORDHAVEN ENGINEERING",
+    "DELTA PROCESS B.V.",
+    "KAIROS ENGINEERS LTD",
+    "RHEINTAL ANLAGENBAU GmbH",
+)
 PEOPLE = ("JKL", "M. Weber", "A.Ng", "S.R.", "T. Okafor", "LHY", "P. Novak", "C.D.M.")
 REVISIONS = (
-    "ISSUED FOR REVIEW", "ISSUED FOR HAZOP", "ISSUED FOR APPROVAL", "ISSUED FOR DESIGN", "ISSUED FOR CONSTRUCTION",
-    "AS BUILT", "HAZOP COMMENTS INCORPORATED", "RE-ISSUED FOR CONSTRUCTION",
+    "ISSUED FOR REVIEW",
+    "ISSUED FOR HAZOP",
+    "ISSUED FOR APPROVAL",
+    "ISSUED FOR DESIGN",
+    "ISSUED FOR CONSTRUCTION",
+    "AS BUILT",
+    "HAZOP COMMENTS INCORPORATED",
+    "RE-ISSUED FOR CONSTRUCTION",
 )
 NOTES = (
     "ALL DIMENSIONS IN mm UNLESS OTHERWISE STATED.",
     "FOR LEGEND AND SYMBOLS SEE DWG. 0000-PID-0001.",
-    "ALL VENTS AND DRAINS TO BE 3/4\" UNLESS NOTED.",
+    'ALL VENTS AND DRAINS TO BE 3/4" UNLESS NOTED.',
     "MINIMUM STRAIGHT RUN 10xD UPSTREAM, 5xD DOWNSTREAM.",
     "INSULATION THICKNESS 50 mm ABOVE 60 °C (PP).",
     "LEVEL SETTINGS ±5 mm FROM TANGENT LINE.",
@@ -37,8 +54,14 @@ NOTES = (
     "FIRE CASE GOVERNS RELIEF LOAD, 12.4 t/h.",
 )
 LEGEND = (
-    ("LO", "LOCKED OPEN"), ("LC", "LOCKED CLOSED"), ("FC", "FAIL CLOSED"), ("FO", "FAIL OPEN"),
-    ("CSO", "CAR SEALED OPEN"), ("NNF", "NORMALLY NO FLOW"), ("HC", "HEAT CONSERVATION"), ("PP", "PERSONNEL PROT."),
+    ("LO", "LOCKED OPEN"),
+    ("LC", "LOCKED CLOSED"),
+    ("FC", "FAIL CLOSED"),
+    ("FO", "FAIL OPEN"),
+    ("CSO", "CAR SEALED OPEN"),
+    ("NNF", "NORMALLY NO FLOW"),
+    ("HC", "HEAT CONSERVATION"),
+    ("PP", "PERSONNEL PROT."),
 )
 
 
@@ -102,13 +125,34 @@ def _title_block(draft: Draft, box: Rectangle, number: str, title: str) -> None:
     rng = draft.rng
     x0, y0, x1, y1 = box
     day = f"{rng.randint(1, 28):02d}"
-    date = rng.choice((f"20{rng.randint(14, 25)}-{rng.randint(1, 12):02d}-{day}", f"{day}.{rng.randint(1, 12):02d}.20{rng.randint(14, 25)}"))
+    date = rng.choice(
+        (
+            f"20{rng.randint(14, 25)}-{rng.randint(1, 12):02d}-{day}",
+            f"{day}.{rng.randint(1, 12):02d}.20{rng.randint(14, 25)}",
+        )
+    )
     sheet = rng.randint(1, 9)
     rows: list[tuple[float, list[tuple[float, str, str, float]]]] = [
         (1.0, [(0.55, "CLIENT", rng.choice(COMPANIES), 1.0), (0.45, "PROJECT", rng.choice(PROJECTS), 1.0)]),
         (1.4, [(1.0, "TITLE", title, 1.4)]),
-        (1.0, [(0.25, "DRAWN", rng.choice(PEOPLE), 1.0), (0.25, "CHECKED", rng.choice(PEOPLE), 1.0), (0.25, "APPROVED", rng.choice(PEOPLE), 1.0), (0.25, "DATE", date, 1.0)]),
-        (1.2, [(0.16, "SCALE", rng.choice(("NTS", "1:1", "NONE")), 1.0), (0.5, "DRAWING No.", number, 1.5), (0.2, "SHEET", f"{sheet} OF {sheet + rng.randint(0, 8)}", 1.0), (0.14, "REV.", rng.choice("ABCD01234"), 1.5)]),
+        (
+            1.0,
+            [
+                (0.25, "DRAWN", rng.choice(PEOPLE), 1.0),
+                (0.25, "CHECKED", rng.choice(PEOPLE), 1.0),
+                (0.25, "APPROVED", rng.choice(PEOPLE), 1.0),
+                (0.25, "DATE", date, 1.0),
+            ],
+        ),
+        (
+            1.2,
+            [
+                (0.16, "SCALE", rng.choice(("NTS", "1:1", "NONE")), 1.0),
+                (0.5, "DRAWING No.", number, 1.5),
+                (0.2, "SHEET", f"{sheet} OF {sheet + rng.randint(0, 8)}", 1.0),
+                (0.14, "REV.", rng.choice("ABCD01234"), 1.5),
+            ],
+        ),
     ]
     total = sum(row[0] for row in rows)
     y = y0

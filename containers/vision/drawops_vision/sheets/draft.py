@@ -82,7 +82,9 @@ class Draft:
         self.limits: Rectangle = (0.0, 0.0, drawing.width, drawing.height)
         self._ink = np.zeros((int(drawing.height / CELL) + 2, int(drawing.width / CELL) + 2), dtype=np.uint8)
 
-    def line(self, points: Sequence[Point], pen: float | None = None, dash: tuple[float, ...] = SOLID) -> None:
+    def line(
+        self, points: Sequence[Point], pen: float | None = None, dash: tuple[float, ...] = SOLID
+    ) -> None:
         """An open polyline."""
         self._add(Path(tuple(points), pen or self.style.thin, dash=dash))
 
@@ -150,7 +152,9 @@ class Draft:
     ) -> None:
         """Draw a text inside a table cell, first condensed, then made smaller, until it fits."""
         x0, y0, x1, y1 = box
-        x = {Horizontal.LEFT: x0 + pad, Horizontal.CENTRE: (x0 + x1) / 2, Horizontal.RIGHT: x1 - pad}[horizontal]
+        x = {Horizontal.LEFT: x0 + pad, Horizontal.CENTRE: (x0 + x1) / 2, Horizontal.RIGHT: x1 - pad}[
+            horizontal
+        ]
         spot = Spot((x, (y0 + y1) / 2), 0.0, horizontal, Vertical.MIDDLE)
         text = self.lettering(string, spot, size, heading)
         text = replace(text, height=min(text.height, (y1 - y0) * 0.62))

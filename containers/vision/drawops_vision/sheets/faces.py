@@ -169,7 +169,7 @@ def _hershey(lean: float) -> dict[str, tuple[list[Stroke], float]]:
             for stroke in glyph.strokes
             if len(stroke) > 0
         ]
-        found[character] = (strokes, glyph.char_width / capital)
+        found[character] = (strokes, _in_thousandths(glyph.char_width / capital, CAPITALS_PER_EM))
     found.pop("\x7f", None)
     _compose(found)
     return {
@@ -180,8 +180,11 @@ def _hershey(lean: float) -> dict[str, tuple[list[Stroke], float]]:
 
 def _compose(found: dict[str, tuple[list[Stroke], float]]) -> None:
     """Add the characters that drawings need and Hershey lacks."""
-    ring = [(0.2 + 0.16 * math.cos(step * math.tau / 16), 0.84 + 0.16 * math.sin(step * math.tau / 16)) for step in range(17)]
-    found["°"] = ([ring], 0.48)
+    ring = [
+        (0.2 + 0.16 * math.cos(step * math.tau / 16), 0.84 + 0.16 * math.sin(step * math.tau / 16))
+        for step in range(17)
+    ]
+    found["°"] = ([ring], _in_thousandths(0.48, CAPITALS_PER_EM))
     plus, advance = found["+"]
     xs = [x for stroke in plus for x, _ in stroke]
     found["±"] = (
@@ -193,7 +196,18 @@ def _compose(found: dict[str, tuple[list[Stroke], float]]) -> None:
     found["Ø"] = ([*strokes, [(min(xs), -0.06), (max(xs), 1.06)]], advance)
     for small, digit in (("²", "2"), ("³", "3")):
         strokes, advance = found[digit]
-        found[small] = ([[(x * 0.6, y * 0.6 + 0.45) for x, y in stroke] for stroke in strokes], advance * 0.6)
+        found[small] = (
+            [[(x * 0.6, y * 0.6 + 0.45) for x, y in stroke] for stroke in strokes],
+            _in_thousandths(advance * 0.6, CAPITALS_PER_EM),
+        )
+
+
+def _in_thousandths(advance: float, capital: float) -> float:
+    """An advance (capital heights) rounded as a PDF states it, in whole thousandths of an em.
+
+    Without this a line of 50 characters would end a pixel or two elsewhere in the PDF than in the picture.
+    """
+    return round(advance * capital * 1000) / 1000 / capital
 
 
 def _truetype(name: str, data: bytes) -> Face:
@@ -206,7 +220,8 @@ def _truetype(name: str, data: bytes) -> Face:
         glyph_name = names.get(ord(character))
         if glyph_name is None:
             return None
-        return Glyph(_area(glyph_set, glyph_name, 1 / capital), glyph_set[glyph_name].width / capital)
+        advance = _in_thousandths(glyph_set[glyph_name].width / capital, capital / font["head"].unitsPerEm)
+        return Glyph(_area(glyph_set, glyph_name, 1 / capital), advance)
 
     return Face(name, data, capital / font["head"].unitsPerEm, find)
 
@@ -275,15 +290,28 @@ def _build(name: str, glyphs: dict[str, Glyph]) -> bytes:
             pen.closePath()
         shapes[glyph_name] = pen.glyph()
         bounds = glyphs[character].bounds
-        metrics[glyph_name] = (round(glyphs[character].advance * scale), round(bounds[0] * scale) if bounds else 0)
+        metrics[glyph_name] = (
+            round(glyphs[character].advance * scale),
+            round(bounds[0] * scale) if bounds else 0,
+        )
     builder = FontBuilder(UNITS_PER_EM, isTTF=True)
     builder.setupGlyphOrder(order)
     builder.setupCharacterMap({ord(character): f"uni{ord(character):04X}" for character in glyphs})
     builder.setupGlyf(shapes)
     builder.setupHorizontalMetrics(metrics)
     builder.setupHorizontalHeader(ascent=round(1.4 * scale), descent=-round(0.5 * scale))
-    builder.setupNameTable({"familyName": name, "styleName": "Regular", "psName": name, "uniqueFontIdentifier": name, "fullName": name})
-    builder.setupOS2(sTypoAscender=round(1.4 * scale), sTypoDescender=-round(0.5 * scale), sCapHeight=round(scale))
+    builder.setupNameTable(
+        {
+            "familyName": name,
+            "styleName": "Regular",
+            "psName": name,
+            "uniqueFontIdentifier": name,
+            "fullName": name,
+        }
+    )
+    builder.setupOS2(
+        sTypoAscender=round(1.4 * scale), sTypoDescender=-round(0.5 * scale), sCapHeight=round(scale)
+    )
     builder.setupPost()
     builder.font["head"].created = builder.font["head"].modified = EPOCH
     builder.font.recalcTimestamp = False

@@ -62,7 +62,10 @@ def _close(file: io.BytesIO, canvas: Canvas) -> bytes:
 
 def _register(face: Face) -> str:
     if face.name not in pdfmetrics.getRegisteredFontNames():
-        pdfmetrics.registerFont(TTFont(face.name, io.BytesIO(face.ttf)))
+        font = TTFont(face.name, io.BytesIO(face.ttf))
+        # Whole thousandths of an em, as `Face` has them: viewers differ in what they do with the fractions.
+        font.face.charWidths = {code: round(width) for code, width in font.face.charWidths.items()}
+        pdfmetrics.registerFont(font)
     return face.name
 
 

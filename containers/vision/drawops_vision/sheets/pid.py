@@ -29,7 +29,21 @@ SPECS = ("A1A", "A1B", "B1A", "B3C", "A3K", "D2A", "75HB13", "CS150", "SS304")
 INSULATION = ("IH", "PP", "HC", "N", "ST", "")
 INCHES = ("1", "1 1/2", "2", "3", "4", "6", "8", "10", "12")
 FEEDS = ("FROM", "FEED FROM", "RETURN FROM")
-REMARKS = ("NOTE 1", "NOTE 2", "NOTE 4", "MIN.", "1:100", "CSO", "LO", "LC", "TYP.", "HOLD 1", "NO POCKET", "VENT", "FC")
+REMARKS = (
+    "NOTE 1",
+    "NOTE 2",
+    "NOTE 4",
+    "MIN.",
+    "1:100",
+    "CSO",
+    "LO",
+    "LC",
+    "TYP.",
+    "HOLD 1",
+    "NO POCKET",
+    "VENT",
+    "FC",
+)
 
 
 CONTROLLER = 12.5
@@ -80,7 +94,13 @@ def draw(seed: int, width: float, height: float) -> Drawing:
     """A P&ID on a sheet of `width` x `height` mm; the same arguments give the same drawing."""
     rng = random.Random(f"pid {seed} {width:g}x{height:g}")
     area = rng.choice((1, 2, 3, 10, 20, 31, 45, 47))
-    number = rng.choice((f"{area}-PID-{rng.randint(1, 999):04d}", f"PID-{rng.randint(1000, 9999)}-{rng.randint(1, 20):02d}", f"D{rng.randint(100, 999)}-{area}-{rng.randint(1, 99):03d}"))
+    number = rng.choice(
+        (
+            f"{area}-PID-{rng.randint(1, 999):04d}",
+            f"PID-{rng.randint(1000, 9999)}-{rng.randint(1, 20):02d}",
+            f"D{rng.randint(100, 999)}-{area}-{rng.randint(1, 99):03d}",
+        )
+    )
     drawing = Drawing(width, height, title=number)
     draft = Draft(drawing, rng, _style(rng, width))
     inside = border.frame(draft)
@@ -198,8 +218,12 @@ class _Plant:
             top = bottom - h
             head = w / 4
             draft.shape(
-                [*arc((middle, top + head), w / 2, head, 180, 360), *arc((middle, bottom - head), w / 2, head, 0, 180)],
-                pen, Fill.PAPER,
+                [
+                    *arc((middle, top + head), w / 2, head, 180, 360),
+                    *arc((middle, bottom - head), w / 2, head, 0, 180),
+                ],
+                pen,
+                Fill.PAPER,
             )
             if kind == "column":
                 for tray in range(6):
@@ -213,34 +237,93 @@ class _Plant:
             top = overhead + span * rng.uniform(0.3, 0.45)
             head = h / 4
             draft.shape(
-                [*arc((x + head, top + h / 2), head, h / 2, 90, 270), *arc((x + w - head, top + h / 2), head, h / 2, -90, 90)],
-                pen, Fill.PAPER,
+                [
+                    *arc((x + head, top + h / 2), head, h / 2, 90, 270),
+                    *arc((x + w - head, top + h / 2), head, h / 2, -90, 90),
+                ],
+                pen,
+                Fill.PAPER,
             )
             for share in (0.25, 0.75):
                 foot = x + w * share
-                draft.shape([(foot - 2 * k, top + h), (foot + 2 * k, top + h), (foot + 1.4 * k, top + h + 3 * k), (foot - 1.4 * k, top + h + 3 * k)])
-            unit = Unit(kind, tag, (x, top, x + w, top + h), (x, top + h * 0.5), (middle, top + h), True, (middle, top))
+                draft.shape(
+                    [
+                        (foot - 2 * k, top + h),
+                        (foot + 2 * k, top + h),
+                        (foot + 1.4 * k, top + h + 3 * k),
+                        (foot - 1.4 * k, top + h + 3 * k),
+                    ]
+                )
+            unit = Unit(
+                kind,
+                tag,
+                (x, top, x + w, top + h),
+                (x, top + h * 0.5),
+                (middle, top + h),
+                True,
+                (middle, top),
+            )
         elif kind == "exchanger":
             h = 10 * k
             top = overhead + span * rng.uniform(0.34, 0.5)
             draft.rectangle((x + 3 * k, top, x + w - 3 * k, top + h), pen, Fill.PAPER)
             draft.rectangle((x, top + 0.5 * k, x + 3 * k, top + h - 0.5 * k), pen, Fill.PAPER)
             draft.rectangle((x + w - 3 * k, top + 0.5 * k, x + w, top + h - 0.5 * k), pen, Fill.PAPER)
-            zigzag = [(x + 3 * k, top + h / 2), (x + w * 0.35, top + h / 2), (x + w * 0.42, top + 2 * k), (x + w * 0.58, top + h - 2 * k), (x + w * 0.65, top + h / 2), (x + w - 3 * k, top + h / 2)]
+            zigzag = [
+                (x + 3 * k, top + h / 2),
+                (x + w * 0.35, top + h / 2),
+                (x + w * 0.42, top + 2 * k),
+                (x + w * 0.58, top + h - 2 * k),
+                (x + w * 0.65, top + h / 2),
+                (x + w - 3 * k, top + h / 2),
+            ]
             draft.line(zigzag, draft.style.medium)
-            unit = Unit(kind, tag, (x, top, x + w, top + h), (x, top + h / 2), (x + w, top + h / 2), False, (middle, top))
+            unit = Unit(
+                kind,
+                tag,
+                (x, top, x + w, top + h),
+                (x, top + h / 2),
+                (x + w, top + h / 2),
+                False,
+                (middle, top),
+            )
         elif kind == "tank":
             h = span * 0.4
             bottom = base - 9 * k
             top = bottom - h
-            draft.shape([(x, bottom), (x, top), (middle, top - 4 * k), (x + w, top), (x + w, bottom)], pen, Fill.PAPER)
-            unit = Unit(kind, tag, (x, top - 4 * k, x + w, bottom), (x, top + h * 0.3), (x + w * 0.7, bottom), True, (middle, top - 4 * k))
+            draft.shape(
+                [(x, bottom), (x, top), (middle, top - 4 * k), (x + w, top), (x + w, bottom)], pen, Fill.PAPER
+            )
+            unit = Unit(
+                kind,
+                tag,
+                (x, top - 4 * k, x + w, bottom),
+                (x, top + h * 0.3),
+                (x + w * 0.7, bottom),
+                True,
+                (middle, top - 4 * k),
+            )
         else:
             r = w / 2
             draft.circle((middle, base), r, pen, Fill.PAPER)
             draft.shape([(middle, base - r), (middle + r, base), (middle, base + r)], draft.style.medium)
-            draft.shape([(middle - r * 0.5, base + r * 0.87), (middle + r * 0.5, base + r * 0.87), (middle + r * 0.9, base + r * 1.4), (middle - r * 0.9, base + r * 1.4)])
-            unit = Unit(kind, tag, (x, base - r, x + w, base + r * 1.4), (x, base), (x + w, base), False, (middle, base - r))
+            draft.shape(
+                [
+                    (middle - r * 0.5, base + r * 0.87),
+                    (middle + r * 0.5, base + r * 0.87),
+                    (middle + r * 0.9, base + r * 1.4),
+                    (middle - r * 0.9, base + r * 1.4),
+                ]
+            )
+            unit = Unit(
+                kind,
+                tag,
+                (x, base - r, x + w, base + r * 1.4),
+                (x, base),
+                (x + w, base),
+                False,
+                (middle, base - r),
+            )
         return unit
 
     def _unit_tag(self, unit: Unit) -> None:
@@ -265,7 +348,10 @@ class _Plant:
         k = self.k
         for unit in units:
             middle = (unit.box[0] + unit.box[2]) / 2
-            lines = [(unit.tag, 1.35, 4.4), *((line, 0.9, 3.5) for line in (self.rng.choice(NAMES[unit.kind]), *self._data(unit.kind)))]
+            lines = [
+                (unit.tag, 1.35, 4.4),
+                *((line, 0.9, 3.5) for line in (self.rng.choice(NAMES[unit.kind]), *self._data(unit.kind))),
+            ]
             y = top
             for line, size, pitch in lines:
                 # Lines of one block stand closer than GAP allows, so they are put, not searched for.
@@ -283,17 +369,43 @@ class _Plant:
         material = rng.choice(("CS + 3 mm CA", "SS 316L", "KCS A516-70", "CS / SS 304"))
         if kind in ("column", "vessel", "drum"):
             diameter = rng.randrange(600, 4200, 100)
-            return [f"Ø{diameter} x {diameter * rng.choice((2, 3, 4))} T/T", f"DP {design}", f"DT {cold}/{hot} °C", material]
+            return [
+                f"Ø{diameter} x {diameter * rng.choice((2, 3, 4))} T/T",
+                f"DP {design}",
+                f"DT {cold}/{hot} °C",
+                material,
+            ]
         if kind == "exchanger":
-            return [f"DUTY {rng.randint(120, 9800)} kW", f"AREA {rng.uniform(8, 420):.1f} m²", f"SHELL {design}", f"TUBE {design}"]
+            return [
+                f"DUTY {rng.randint(120, 9800)} kW",
+                f"AREA {rng.uniform(8, 420):.1f} m²",
+                f"SHELL {design}",
+                f"TUBE {design}",
+            ]
         if kind == "pump":
-            return [f"{rng.uniform(2, 320):.1f} m³/h x {rng.randint(15, 180)} m", f"{rng.choice((1.5, 5.5, 11, 22, 45, 75)):g} kW / 400 V", f"DP {design}", material]
-        return [f"VOLUME {rng.randrange(20, 900, 10)} m³", f"Ø{rng.randrange(3, 14)}.0 m x {rng.randrange(4, 15)}.5 m", f"DT {cold}/{hot} °C", material]
+            return [
+                f"{rng.uniform(2, 320):.1f} m³/h x {rng.randint(15, 180)} m",
+                f"{rng.choice((1.5, 5.5, 11, 22, 45, 75)):g} kW / 400 V",
+                f"DP {design}",
+                material,
+            ]
+        return [
+            f"VOLUME {rng.randrange(20, 900, 10)} m³",
+            f"Ø{rng.randrange(3, 14)}.0 m x {rng.randrange(4, 15)}.5 m",
+            f"DT {cold}/{hot} °C",
+            material,
+        ]
 
     def _pipe(self, points: list[Point]) -> Pipe:
         rng = self.rng
         inches = rng.choice(INCHES[2:])
-        parts = [f'{inches}"', rng.choice(SERVICES), str(self.unit_number * 100 + rng.randint(1, 99)), rng.choice(SPECS), rng.choice(INSULATION)]
+        parts = [
+            f'{inches}"',
+            rng.choice(SERVICES),
+            str(self.unit_number * 100 + rng.randint(1, 99)),
+            rng.choice(SPECS),
+            rng.choice(INSULATION),
+        ]
         self.draft.line(points, self.draft.style.thick)
         return Pipe(points, inches, "-".join(part for part in parts if part))
 
@@ -306,7 +418,13 @@ class _Plant:
 
     def _feed(self, unit: Unit, x: float) -> Pipe:
         pipe = self._pipe([(x, unit.inlet[1]), unit.inlet])
-        symbols.connector(self.draft, (x, unit.inlet[1]), False, self._other_sheet(), f"{self.rng.choice(FEEDS)} {self._somewhere()}")
+        symbols.connector(
+            self.draft,
+            (x, unit.inlet[1]),
+            False,
+            self._other_sheet(),
+            f"{self.rng.choice(FEEDS)} {self._somewhere()}",
+        )
         return pipe
 
     def _leave(self, unit: Unit, base: float) -> list[Point]:
@@ -382,8 +500,15 @@ class _Plant:
         draft.line([(x - 0.9 * k, y - 2.0 * k), (x + 0.9 * k, y - 1.2 * k)])
         draft.line([(x + 2.6 * k, y), (x + 8 * k, y)], draft.style.thick)
         symbols.arrow(draft, Axis((x + 9 * k, y), 1.0, 0.0))
-        draft.search(f"PSV-{self._number()}", [Spot((x + 3 * k, y + 4.6 * k)), Spot((x - 2 * k, y), 0.0, Horizontal.RIGHT)])
-        draft.search(f"SET @ {self.rng.uniform(2, 40):.1f} barg", [Spot((x + 3 * k, y + 7.8 * k)), Spot((x - 2 * k, y + 3.2 * k), 0.0, Horizontal.RIGHT)], 0.8)
+        draft.search(
+            f"PSV-{self._number()}",
+            [Spot((x + 3 * k, y + 4.6 * k)), Spot((x - 2 * k, y), 0.0, Horizontal.RIGHT)],
+        )
+        draft.search(
+            f"SET @ {self.rng.uniform(2, 40):.1f} barg",
+            [Spot((x + 3 * k, y + 7.8 * k)), Spot((x - 2 * k, y + 3.2 * k), 0.0, Horizontal.RIGHT)],
+            0.8,
+        )
         draft.search("TO FLARE", [Spot((x + 11.5 * k, y), 0.0, Horizontal.LEFT, Vertical.MIDDLE)], 0.8)
 
     def _utilities(self, unit: Unit, overhead: float, base: float) -> None:
@@ -395,7 +520,11 @@ class _Plant:
             length = 13 * k
             end = y + sign * length
             box = (x - 3 * k, min(end, y + sign * 1.0) - 4 * k, x + 3 * k, max(end, y + sign * 1.0) + 4 * k)
-            box = (x - 3 * k, end - 4 * k, x + 3 * k, y - 0.6) if sign < 0 else (x - 3 * k, y + 0.6, x + 3 * k, end + 4 * k)
+            box = (
+                (x - 3 * k, end - 4 * k, x + 3 * k, y - 0.6)
+                if sign < 0
+                else (x - 3 * k, y + 0.6, x + 3 * k, end + 4 * k)
+            )
             if end < overhead + 5 * k or end > base - 6 * k or not draft.is_free(box, 0.0):
                 continue
             points = [(x, end), (x, y)] if sign < 0 else [(x, y), (x, end)]
@@ -403,9 +532,21 @@ class _Plant:
             axis = Axis((x, y + sign * 6 * k), 0.0, 1.0)
             symbols.valve(draft, axis, Valve.GATE)
             symbols.arrow(draft, Axis((x, end), 0.0, 1.0))
-            spot = Spot((x, end + sign * 2.2 * k), 0.0, Horizontal.CENTRE, Vertical.BASELINE if sign < 0 else Vertical.TOP)
+            spot = Spot(
+                (x, end + sign * 2.2 * k),
+                0.0,
+                Horizontal.CENTRE,
+                Vertical.BASELINE if sign < 0 else Vertical.TOP,
+            )
             draft.search(name, [spot], 0.9)
-            draft.search(f'{pipe.inches}"', [Spot((x + 2.2 * k, y + sign * 6 * k), 0.0, Horizontal.LEFT, Vertical.MIDDLE), Spot((x - 2.2 * k, y + sign * 6 * k), 0.0, Horizontal.RIGHT, Vertical.MIDDLE)], 0.85)
+            draft.search(
+                f'{pipe.inches}"',
+                [
+                    Spot((x + 2.2 * k, y + sign * 6 * k), 0.0, Horizontal.LEFT, Vertical.MIDDLE),
+                    Spot((x - 2.2 * k, y + sign * 6 * k), 0.0, Horizontal.RIGHT, Vertical.MIDDLE),
+                ],
+                0.85,
+            )
 
     def _room(self, axis: Axis, half: float, above: float, below: float) -> bool:
         """Whether the strips on both sides of a horizontal or vertical pipe are empty (mm from the pipe)."""
@@ -429,7 +570,11 @@ class _Plant:
             for share in (0.5, 0.65, 0.4, 0.75, 0.3):
                 at = length * share
                 here = Axis(axis.point(at, 0.0), axis.dx, axis.dy)
-                if at < 8 * k or at > length - 7 * k or not self._room(here, 6 * k, (CONTROLLER + 6) * k, 6 * k):
+                if (
+                    at < 8 * k
+                    or at > length - 7 * k
+                    or not self._room(here, 6 * k, (CONTROLLER + 6) * k, 6 * k)
+                ):
                     continue
                 if not pipe.claim(index, at - 5 * k, at + 5 * k):
                     continue
@@ -439,17 +584,42 @@ class _Plant:
                 centre = (x, y - CONTROLLER * k)
                 symbols.signal(draft, [(x, y - 4.9 * k), (x, y - CONTROLLER * k + symbols.BALLOON * k)])
                 symbols.balloon(draft, centre, f"{measured}IC", number, in_panel=True)
-                draft.search(f"{measured}V-{number}", [Spot((x, y + 2.2 * k), 0.0, Horizontal.CENTRE, Vertical.TOP)], 0.9)
-                draft.search(rng.choice(("FC", "FO")), [Spot((x + 3.2 * k, y - 2.0 * k)), Spot((x - 3.2 * k, y - 2.0 * k), 0.0, Horizontal.RIGHT)], 0.75)
+                draft.search(
+                    f"{measured}V-{number}",
+                    [Spot((x, y + 2.2 * k), 0.0, Horizontal.CENTRE, Vertical.TOP)],
+                    0.9,
+                )
+                draft.search(
+                    rng.choice(("FC", "FO")),
+                    [
+                        Spot((x + 3.2 * k, y - 2.0 * k)),
+                        Spot((x - 3.2 * k, y - 2.0 * k), 0.0, Horizontal.RIGHT),
+                    ],
+                    0.75,
+                )
                 self._transmitter(pipe, index, axis, length, at, measured, number, centre)
                 return
 
-    def _transmitter(self, pipe: Pipe, index: int, axis: Axis, length: float, valve_at: float, measured: str, number: str, controller: Point) -> None:
+    def _transmitter(
+        self,
+        pipe: Pipe,
+        index: int,
+        axis: Axis,
+        length: float,
+        valve_at: float,
+        measured: str,
+        number: str,
+        controller: Point,
+    ) -> None:
         k, draft = self.k, self.draft
         for distance in (15 * k, 18 * k, 12 * k, -12 * k, -15 * k):
             at = valve_at - distance
             here = Axis(axis.point(at, 0.0), axis.dx, axis.dy)
-            if not 3 * k <= at <= length - 3 * k or not self._room(here, 6 * k, (CONTROLLER + 6) * k, 1.5 * k) or not pipe.claim(index, at - 2.5 * k, at + 2.5 * k):
+            if (
+                not 3 * k <= at <= length - 3 * k
+                or not self._room(here, 6 * k, (CONTROLLER + 6) * k, 1.5 * k)
+                or not pipe.claim(index, at - 2.5 * k, at + 2.5 * k)
+            ):
                 continue
             x, y = here.at
             if measured == "F":
@@ -477,14 +647,24 @@ class _Plant:
                 symbols.balloon(draft, centre, name, self._number(), in_panel=name in ("LSHH", "LSLL"))
                 alarm = {"LSHH": "HH", "LSLL": "LL"}.get(name)
                 if alarm:
-                    draft.search(alarm, [Spot((centre[0] + 4.4 * k, y - 3.2 * k)), Spot((centre[0] - 4.4 * k, y - 3.2 * k), 0.0, Horizontal.RIGHT)], 0.8)
+                    draft.search(
+                        alarm,
+                        [
+                            Spot((centre[0] + 4.4 * k, y - 3.2 * k)),
+                            Spot((centre[0] - 4.4 * k, y - 3.2 * k), 0.0, Horizontal.RIGHT),
+                        ],
+                        0.8,
+                    )
                 break
 
     def _fittings(self, pipe: Pipe) -> None:
         """Hand valves, check valves, reducers, drains, local instruments, remarks and arrows along a pipe."""
         rng = self.rng
         length = sum(segment[2] for segment in pipe.segments())
-        wanted = ["arrow"] + rng.choices(("valve", "valve", "check", "reducer", "drain", "local", "remark", "arrow"), k=3 + int(length / (22 * self.k)))
+        wanted = ["arrow"] + rng.choices(
+            ("valve", "valve", "check", "reducer", "drain", "local", "remark", "arrow"),
+            k=3 + int(length / (22 * self.k)),
+        )
         for what in wanted:
             segments = pipe.segments()
             rng.shuffle(segments)
@@ -502,7 +682,9 @@ class _Plant:
                 at = rng.uniform(half + 2 * k, length - half - 2 * k)
                 here = Axis(axis.point(at, 0.0), axis.dx, axis.dy)
                 above, below = {"drain": (1.0, 13.0), "local": (18.0, 1.5)}.get(what, (1.8, 1.8))
-                if not self._room(here, half, above * k, below * k) or not pipe.claim(index, at - half, at + half):
+                if not self._room(here, half, above * k, below * k) or not pipe.claim(
+                    index, at - half, at + half
+                ):
                     continue
                 self._draw_fitting(pipe, what, here)
                 return
@@ -510,14 +692,18 @@ class _Plant:
     def _draw_fitting(self, pipe: Pipe, what: str, here: Axis) -> None:
         k, draft, rng = self.k, self.draft, self.rng
         x, y = here.at
-        beside = [
-            Spot((x, y - 2.3 * k), 0.0, Horizontal.CENTRE),
-            Spot((x, y + 2.3 * k), 0.0, Horizontal.CENTRE, Vertical.TOP),
-        ] if here.dx else [
-            Spot((x - 2.3 * k, y), -90.0, Horizontal.CENTRE),
-            Spot((x + 2.3 * k, y), -90.0, Horizontal.CENTRE, Vertical.TOP),
-            Spot((x + 2.3 * k, y), 0.0, Horizontal.LEFT, Vertical.MIDDLE),
-        ]
+        beside = (
+            [
+                Spot((x, y - 2.3 * k), 0.0, Horizontal.CENTRE),
+                Spot((x, y + 2.3 * k), 0.0, Horizontal.CENTRE, Vertical.TOP),
+            ]
+            if here.dx
+            else [
+                Spot((x - 2.3 * k, y), -90.0, Horizontal.CENTRE),
+                Spot((x + 2.3 * k, y), -90.0, Horizontal.CENTRE, Vertical.TOP),
+                Spot((x + 2.3 * k, y), 0.0, Horizontal.LEFT, Vertical.MIDDLE),
+            ]
+        )
         if what == "arrow":
             symbols.arrow(draft, here)
         elif what == "valve":
@@ -536,8 +722,21 @@ class _Plant:
             draft.line([(x, y), (x, y + 9 * k)], draft.style.medium)
             symbols.valve(draft, Axis((x, y + 5 * k), 0.0, 1.0), Valve.GATE)
             draft.line([(x - 1.2 * k, y + 9 * k), (x + 1.2 * k, y + 9 * k)], draft.style.medium)
-            draft.search(rng.choice(('3/4"', '1"', '1/2"')), [Spot((x - 2 * k, y + 5 * k), 0.0, Horizontal.RIGHT, Vertical.MIDDLE), Spot((x + 2 * k, y + 5 * k), 0.0, Horizontal.LEFT, Vertical.MIDDLE)], 0.85)
+            draft.search(
+                rng.choice(('3/4"', '1"', '1/2"')),
+                [
+                    Spot((x - 2 * k, y + 5 * k), 0.0, Horizontal.RIGHT, Vertical.MIDDLE),
+                    Spot((x + 2 * k, y + 5 * k), 0.0, Horizontal.LEFT, Vertical.MIDDLE),
+                ],
+                0.85,
+            )
             draft.search("D", [Spot((x, y + 10 * k), 0.0, Horizontal.CENTRE, Vertical.TOP)], 0.85)
         else:
             draft.line([(x, y), (x, y - 12 * k + symbols.BALLOON * k)])
-            symbols.balloon(draft, (x, y - 12 * k), rng.choice(("PI", "TI", "PDI", "FI", "TW", "AE")), self._number(), False)
+            symbols.balloon(
+                draft,
+                (x, y - 12 * k),
+                rng.choice(("PI", "TI", "PDI", "FI", "TW", "AE")),
+                self._number(),
+                False,
+            )

@@ -92,7 +92,13 @@ def _speckle(image: Image, density: float, dpi: int, rng: np.random.Generator) -
     dark = rng.random(count) < 0.8
     for (x, y), radius, is_dark in zip(places, radii, dark, strict=True):
         cv2.circle(
-            dusty, (int(x * 16), int(y * 16)), int(radius * 16), 0 if is_dark else 255, cv2.FILLED, cv2.LINE_AA, 4
+            dusty,
+            (int(x * 16), int(y * 16)),
+            int(radius * 16),
+            0 if is_dark else 255,
+            cv2.FILLED,
+            cv2.LINE_AA,
+            4,
         )
     return dusty
 

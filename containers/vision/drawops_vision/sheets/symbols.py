@@ -32,7 +32,9 @@ class Axis:
 
     def point(self, along: float, across: float) -> Point:
         """The point `along` downstream and `across` to the right of the flow, in mm."""
-        return self.at[0] + along * self.dx - across * self.dy, self.at[1] + along * self.dy + across * self.dx
+        return self.at[0] + along * self.dx - across * self.dy, self.at[
+            1
+        ] + along * self.dy + across * self.dx
 
     def points(self, local: Sequence[Point]) -> list[Point]:
         """Several points at once."""
@@ -72,7 +74,10 @@ def actuator_side(axis: Axis) -> float:
 def reducer(draft: Draft, axis: Axis) -> None:
     """Concentric reducer, wide end upstream."""
     k = draft.style.module
-    draft.shape(axis.points([(-1.8 * k, -1.5 * k), (1.8 * k, -0.8 * k), (1.8 * k, 0.8 * k), (-1.8 * k, 1.5 * k)]), fill=Fill.PAPER)
+    draft.shape(
+        axis.points([(-1.8 * k, -1.5 * k), (1.8 * k, -0.8 * k), (1.8 * k, 0.8 * k), (-1.8 * k, 1.5 * k)]),
+        fill=Fill.PAPER,
+    )
 
 
 def arrow(draft: Draft, axis: Axis) -> None:
@@ -103,8 +108,12 @@ def balloon(draft: Draft, centre: Point, letters: str, number: str, in_panel: bo
     if in_panel:
         draft.line([(x - radius, y), (x + radius, y)])
     half = 0.77 * radius
-    draft.within((x - half, y - 0.64 * radius, x + half, y - 0.06 * radius), letters, 0.85, Horizontal.CENTRE, pad=0)
-    draft.within((x - half, y + 0.06 * radius, x + half, y + 0.64 * radius), number, 0.85, Horizontal.CENTRE, pad=0)
+    draft.within(
+        (x - half, y - 0.64 * radius, x + half, y - 0.06 * radius), letters, 0.85, Horizontal.CENTRE, pad=0
+    )
+    draft.within(
+        (x - half, y + 0.06 * radius, x + half, y + 0.64 * radius), number, 0.85, Horizontal.CENTRE, pad=0
+    )
 
 
 def signal(draft: Draft, points: Sequence[Point]) -> None:
