@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import tomllib
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -204,7 +205,8 @@ class Cloud:
             CloudFailed: SAM failed; the message holds the end of what it said, the log all of it.
         """
         sam = environments.program_of(environments.ensure_environment(root, "sam", progress), "sam")
-        variables = self._sam_environment(sam)
+        variables = self._sam_environment(root, sam)
+        self._ensure_artifact_bucket(root)
         if build:
             progress("sam build")
             source = ["--template-file", str(template)] if template else []
@@ -362,19 +364,31 @@ class Cloud:
 
     # -- sam ----------------------------------------------------------------------------------------
 
-    def _sam_environment(self, sam: Path) -> dict[str, str]:
+    def _ensure_artifact_bucket(self, root: Path) -> None:
+        """Create the bucket that the ``local`` section of samconfig.toml uploads to."""
+        settings = tomllib.loads((root / "samconfig.toml").read_text())
+        bucket = settings.get("local", {}).get("deploy", {}).get("parameters", {}).get("s3_bucket")
+        if bucket:
+            # In us-east-1 creating one's own bucket again succeeds.
+            self.client("s3").create_bucket(Bucket=bucket)
+
+    def _sam_environment(self, root: Path, sam: Path) -> dict[str, str]:
         home = self.state / "sam"
         home.mkdir(parents=True, exist_ok=True)
         variables = credentials.without_aws(os.environ)
         for name in ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME"):
             variables.pop(name, None)
         variables.update(self.environment())
+        uv = environments.find_uv()
+        if uv:
+            variables["UV"] = " ".join(uv)
         variables.update(
             SAM_CLI_TELEMETRY="0",
             __SAM_CLI_APP_DIR=str(home),
             SAM_CLI_POLL_DELAY="0.5",
-            # sam build looks for pip and python of the runtime's version; this one has both.
-            PATH=os.pathsep.join([str(sam.parent), os.environ.get("PATH", "")]),
+            # For the layer's makefile: the functions run in MiniStack's interpreter, so it decides which
+            # wheels fit.
+            LAYER_PYTHON=str(environments.python_of(environments.environment_path(root, "ministack"))),
         )
         return variables
 

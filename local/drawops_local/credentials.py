@@ -1,4 +1,4 @@
-"""The dummy account of the local cloud, and environments in which nothing of the user's AWS set-up remains."""
+"""The dummy account of the local cloud, and environments without anything of the user's AWS set-up."""
 
 import os
 from collections.abc import Mapping

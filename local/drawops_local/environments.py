@@ -98,7 +98,7 @@ def make_environment(path: Path) -> None:
     if path.exists():
         shutil.rmtree(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    uv = _uv()
+    uv = find_uv()
     if uv:
         _run([*uv, "venv", "--quiet", "--no-project", "--python", sys.executable, str(path)])
     else:
@@ -111,7 +111,7 @@ def install(path: Path, arguments: Sequence[str], *, quietly: bool = False, use_
     Raises:
         EnvironmentFailed: the installer failed.
     """
-    uv = _uv() if use_uv else None
+    uv = find_uv() if use_uv else None
     if uv:
         command = [*uv, "pip", "install", "--quiet", "--python", str(python_of(path))]
     else:
@@ -121,7 +121,7 @@ def install(path: Path, arguments: Sequence[str], *, quietly: bool = False, use_
     _run([*command, *arguments])
 
 
-def _uv() -> list[str] | None:
+def find_uv() -> list[str] | None:
     """How to call uv: from PATH, as a module of this interpreter, or not at all."""
     found = shutil.which("uv")
     if found:

@@ -9,7 +9,7 @@ the Dockerfile names. A requirement missing from requirements.txt is therefore m
 import json
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from shutil import copytree, ignore_patterns
@@ -28,6 +28,8 @@ from drawops_local.environments import (
 
 PREFIX = "drawops-"
 _MANIFEST = "image.json"
+# The words that SageMaker appends to `docker run <image>`.
+_WORDS = ("serve", "train")
 # Only these two are shared by containers; each is installed without its dependencies because
 # requirements.txt must name them all.
 _PACKAGES = ("layers/core", "containers/vision")
@@ -44,15 +46,25 @@ class Image:
 
     Attributes:
         name: ``drawops-<name>:local``.
-        command: program and arguments; SageMaker adds ``serve`` or ``train``.
+        commands: what ``docker run <image> serve`` (or ``train``) runs, by that word.
         working_directory: where the program starts.
         digest: changes whenever the environment, the packages or the program change.
     """
 
     name: str
-    command: tuple[str, ...]
+    commands: dict[str, list[str]]
     working_directory: str
     digest: str
+
+    def command(self, word: str) -> list[str]:
+        """Program and arguments for ``serve`` or ``train``.
+
+        Raises:
+            ImageNotFound: the image has no such program.
+        """
+        if word not in self.commands:
+            raise ImageNotFound(f"image {self.name} has no program for {word!r}")
+        return self.commands[word]
 
 
 def images_directory(root: Path) -> Path:
@@ -82,12 +94,12 @@ def build_image(root: Path, name: str, progress: Progress) -> Image:
         raise EnvironmentFailed(f"containers/{name} has no requirements.txt, so there is no image to build")
     path = images_directory(root) / name
     environment = path / "environment"
-    command = _entry_command(source, environment)
+    commands = _commands(root, source, environment)
     environment_stamp = stamp_of(requirements.read_bytes())
     source_stamp = stamp_of(
         environment_stamp.encode(), *(_content(root / package) for package in _PACKAGES), _content(source)
     )
-    image = Image(image_name(name), command, str(source), source_stamp)
+    image = Image(image_name(name), commands, str(source), source_stamp)
     with locked(path):
         path.mkdir(parents=True, exist_ok=True)
         if not is_current(environment, environment_stamp):
@@ -122,38 +134,62 @@ def find_image(images: Path, name: str) -> Image:
         built = sorted(image_name(found.parent.name) for found in images.glob(f"*/{_MANIFEST}"))
         raise ImageNotFound(f"image {name!r} was not built here; images here: {', '.join(built) or 'none'}")
     fields = json.loads(manifest.read_text())
-    return Image(fields["name"], tuple(fields["command"]), fields["working_directory"], fields["digest"])
+    return Image(**fields)
 
 
-def _entry_command(source: Path, environment: Path) -> tuple[str, ...]:
-    """What the Dockerfile's ENTRYPOINT and CMD run, with the paths of this machine.
+def _commands(root: Path, source: Path, environment: Path) -> dict[str, list[str]]:
+    """What SageMaker's ``docker run <image> serve`` and ``… train`` start, with the paths of this machine.
 
-    A program ``/any/where/serve.py`` of the image is ``containers/<name>/serve.py`` here, ``python`` is the
-    environment's, and the words ``serve`` and ``train`` are left out because the platform adds them.
+    The word is an argument of the Dockerfile's ENTRYPOINT or, without one, a program on the image's PATH. The
+    COPY instructions tell which file of the project the program is.
+
+    Raises:
+        EnvironmentFailed: the Dockerfile starts nothing that exists here.
     """
     dockerfile = source / "Dockerfile"
-    words: list[str] = []
-    if dockerfile.is_file():
-        text = re.sub(r"\\\n", " ", dockerfile.read_text())
-        for instruction in ("ENTRYPOINT", "CMD"):
-            found = re.findall(rf"^\s*{instruction}\s+(\[.*\])\s*$", text, flags=re.MULTILINE)
-            words += json.loads(found[-1]) if found else []
-    if not words:
-        words = ["python", "serve.py"]
-    command = []
-    for word in words:
-        program = source / Path(word).name
+    if not dockerfile.is_file():
+        raise EnvironmentFailed(f"containers/{source.name} has no Dockerfile, so nothing says what to start")
+    text = re.sub(r"\\\n", " ", dockerfile.read_text())
+    entry: list[str] = []
+    for found in re.findall(r"^ENTRYPOINT\s+(\[.*\])\s*$", text, flags=re.MULTILINE):
+        entry = json.loads(found)
+    copied = {target: root / origin for origin, target in _copies(text)}
+    commands = {}
+    for word in _WORDS:
+        command = _translated([*entry, word], copied, environment)
+        if command is not None:
+            commands[word] = command
+    if not commands:
+        raise EnvironmentFailed(
+            f"the Dockerfile of {source.name} copies no program for {' or '.join(_WORDS)}"
+        )
+    return commands
+
+
+def _copies(dockerfile: str) -> Iterator[tuple[str, str]]:
+    for line in re.findall(r"^COPY\s+(.*)$", dockerfile, flags=re.MULTILINE):
+        words = [word for word in line.split() if not word.startswith("--")]
+        for origin in words[:-1]:
+            directory = words[-1].endswith("/")
+            yield origin, words[-1] + Path(origin).name if directory else words[-1]
+
+
+def _translated(words: list[str], copied: Mapping[str, Path], environment: Path) -> list[str] | None:
+    """`words` for this machine; None when they name no program that was copied into the image."""
+    command: list[str] = []
+    has_program = False
+    for number, word in enumerate(words):
+        on_path = [target for target in copied if number == 0 and Path(target).name == word]
+        file = copied.get(word) or (copied[on_path[0]] if on_path and "/" not in word else None)
         if re.fullmatch(r"(.*/)?python[0-9.]*", word):
             command.append(str(python_of(environment)))
-        elif word.endswith(".py"):
-            if not program.is_file():
-                raise EnvironmentFailed(
-                    f"the Dockerfile of {source.name} starts {word}, but {program} does not exist"
-                )
-            command.append(str(program))
-        elif word not in ("serve", "train"):
+        elif file is not None and file.is_file():
+            # A program of its own starts with the interpreter that its first line finds in the image.
+            command += [str(file)] if command else [str(python_of(environment)), str(file)]
+            has_program = True
+        else:
             command.append(word)
-    return tuple(command)
+    return command if has_program else None
 
 
 def _install_packages(root: Path, environment: Path) -> None:

@@ -7,7 +7,7 @@ fails the task at once with the function's error, so that Retry and Catch can ac
 import contextvars
 from typing import Any
 
-from ministack.services import stepfunctions
+from ministack.services import stepfunctions  # type: ignore[import-not-found]
 
 from . import guard
 

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 VERSION = "1.5.33"
@@ -24,7 +25,7 @@ def require(condition: bool, patch: str, expectation: str) -> None:
         )
 
 
-def function(module: Any, name: str, parameters: tuple[str, ...], patch: str) -> Callable[..., Any]:
+def function(module: ModuleType, name: str, parameters: tuple[str, ...], patch: str) -> Callable[..., Any]:
     """The function `name` of `module`, checked to start with exactly these parameters."""
     found = getattr(module, name, None)
     require(callable(found), patch, f"a function {module.__name__}.{name}")

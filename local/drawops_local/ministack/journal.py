@@ -19,8 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ministack.core import responses
-from ministack.services import eventbridge, s3, sns
+from ministack.core import responses  # type: ignore[import-not-found]
+from ministack.services import eventbridge, s3, sns  # type: ignore[import-not-found]
 
 from . import guard
 

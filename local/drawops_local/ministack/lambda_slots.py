@@ -10,7 +10,7 @@ import os
 import threading
 from typing import Any
 
-from ministack.services import lambda_svc
+from ministack.services import lambda_svc  # type: ignore[import-not-found]
 
 from . import guard
 

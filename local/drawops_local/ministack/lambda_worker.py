@@ -7,15 +7,18 @@
 
 from typing import Any
 
-from ministack.core import lambda_runtime
-from ministack.services import lambda_svc
+from ministack.core import lambda_runtime  # type: ignore[import-not-found]
+from ministack.services import lambda_svc  # type: ignore[import-not-found]
 
 from . import guard
 
 NAME = "lambda-worker"
 _ERROR = "__handler_error__"
 
-_WRITE_ERROR = '_real_stdout.write(json.dumps({"status": "error", "error": str(e), "trace": traceback.format_exc()}) + "\\n")'
+_WRITE_ERROR = (
+    '_real_stdout.write(json.dumps({"status": "error", "error": str(e), '
+    '"trace": traceback.format_exc()}) + "\\n")'
+)
 _WRITE_ERROR_PAYLOAD = (
     "traceback.print_exc(file=sys.stderr); sys.stderr.flush(); "
     '_real_stdout.write(json.dumps({"status": "ok", "result": {"__handler_error__": {'

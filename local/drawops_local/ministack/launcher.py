@@ -50,7 +50,7 @@ def main() -> None:
             guard.require(name in os.environ, "launcher", f"{name} to be set when PERSIST_STATE=1")
         os.environ["S3_PERSIST"] = "1"
 
-    from ministack import app as ministack_app
+    from ministack import app as ministack_app  # type: ignore[import-not-found]
 
     from . import (
         callback_errors,
@@ -62,6 +62,7 @@ def main() -> None:
         sagemaker_events,
         sagemaker_tasks,
         snapshots,
+        task_timeouts,
         yaml_definitions,
     )
 
@@ -74,6 +75,7 @@ def main() -> None:
         sagemaker_tasks,
         object_versions,
         callback_errors,
+        task_timeouts,
     ]
     for patch in patches:
         patch.apply()
@@ -129,8 +131,8 @@ class _Gateway:
         return sending
 
     def _health(self) -> dict[str, Any]:
-        from ministack.core import lambda_runtime
-        from ministack.services import lambda_svc
+        from ministack.core import lambda_runtime  # type: ignore[import-not-found]
+        from ministack.services import lambda_svc  # type: ignore[import-not-found]
 
         with lambda_runtime._lock:
             workers = sum(len(pool) for pool in lambda_runtime._workers.values())

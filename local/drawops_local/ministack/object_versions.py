@@ -8,7 +8,7 @@ import contextvars
 import json
 from typing import Any
 
-from ministack.services import eventbridge, s3
+from ministack.services import eventbridge, s3  # type: ignore[import-not-found]
 
 from . import guard
 

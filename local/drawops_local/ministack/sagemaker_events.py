@@ -8,7 +8,7 @@ user agent. Everybody else is still refused.
 import contextvars
 from typing import Any
 
-from ministack.services import eventbridge
+from ministack.services import eventbridge  # type: ignore[import-not-found]
 
 from . import guard
 

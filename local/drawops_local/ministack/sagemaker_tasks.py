@@ -10,7 +10,7 @@ import re
 import time
 from typing import Any
 
-from ministack.services import stepfunctions
+from ministack.services import stepfunctions  # type: ignore[import-not-found]
 
 from . import guard
 
@@ -56,7 +56,7 @@ def _call(service: str, resource: str, parameters: dict[str, Any]) -> Any:  # no
         raise stepfunctions._ExecutionError(
             "States.Runtime", f"{_ENDPOINTS[service]} is not set on MiniStack"
         )
-    client = boto3.client(service, endpoint_url=os.environ[_ENDPOINTS[service]], region_name="us-east-1")
+    client = boto3.client(service, endpoint_url=os.environ[_ENDPOINTS[service]], region_name="us-east-1")  # type: ignore[call-overload]
     action, sync, _ = resource.split(":")[-1].removesuffix(":2").partition(".sync")
     method = re.sub(r"(?<!^)([A-Z])", r"_\1", action).lower()
     prefix = "SageMakerRuntime" if service == "sagemaker-runtime" else "SageMaker"

@@ -20,9 +20,9 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from ministack import app as ministack_app
-from ministack.core import persistence
-from ministack.services import lambda_svc
+from ministack import app as ministack_app  # type: ignore[import-not-found]
+from ministack.core import persistence  # type: ignore[import-not-found]
+from ministack.services import lambda_svc  # type: ignore[import-not-found]
 
 from . import guard
 from .journal import Journal
@@ -138,7 +138,7 @@ def _write_in_child(directory: Path, write_end: int) -> None:
 
 def _write(directory: Path, parent: int) -> bool:
     # Nobody else changes this memory, so the services' defensive copies are a waste here.
-    copy.deepcopy = lambda value, memo=None: value
+    copy.deepcopy = lambda value, memo=None: value  # type: ignore[assignment,misc]
     # Older snapshots may still need the code that this one does not; pruning is for a clean start.
     lambda_svc._prune_orphan_code_blobs = lambda referenced: None
     current = directory / "current"

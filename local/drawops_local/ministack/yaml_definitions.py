@@ -7,7 +7,7 @@ every execution then fails to parse it as JSON.
 import json
 
 import yaml
-from ministack.services.cloudformation import provisioners
+from ministack.services.cloudformation import provisioners  # type: ignore[import-not-found]
 
 from . import guard
 

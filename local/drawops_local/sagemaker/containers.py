@@ -5,6 +5,7 @@ The contract is SageMaker's: the program is started with the argument ``serve``,
 prediction, and finds the model in ``SM_MODEL_DIR`` (on AWS /opt/ml/model).
 """
 
+import contextlib
 import os
 import signal
 import socket
@@ -154,7 +155,7 @@ class Container:
         variables.update(self._own_variables)
         with open(self._log, "ab") as output:
             self._process = subprocess.Popen(
-                [*self._image.command, "serve"],
+                self._image.command("serve"),
                 env=variables,
                 cwd=self._image.working_directory,
                 stdin=subprocess.DEVNULL,
@@ -166,12 +167,13 @@ class Container:
         self.generation += 1
 
     def _wait_until_ready(self) -> None:
-        assert self._process is not None and self._pool is not None
+        assert self._process is not None
+        assert self._pool is not None
         deadline = time.monotonic() + self._startup_seconds
         while True:
             if self._process.poll() is not None:
                 raise ContainerFailed(
-                    f"The container ended with exit code {self._process.returncode} before it answered /ping; "
+                    f"The container ended with exit code {self._process.returncode} before it was ready; "
                     f"end of its log: {self._log_tail()}"
                 )
             try:
@@ -198,10 +200,8 @@ class Container:
         except psutil.NoSuchProcess:
             pass  # ended by itself; its group may still have members
         stop(family, grace=_STOP_SECONDS)
-        try:
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody left in the group
             os.killpg(process.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass  # nobody left in the group
         process.wait()
 
     def _log_tail(self) -> str:

@@ -33,7 +33,7 @@ def create_endpoint(runner: Runner, request: Parameters) -> Parameters:
 
 @operation("sagemaker", "UpdateEndpoint")
 def update_endpoint(runner: Runner, request: Parameters) -> Parameters:
-    """Start the new configuration beside the old one, switch when it is ready, keep the old one if it fails."""
+    """Start the new configuration beside the old one; switch when it is ready."""
     name, config = request["EndpointName"], request["EndpointConfigName"]
     with runner.store.transaction():
         document = require(runner, KIND, name, noun="endpoint")

@@ -90,7 +90,7 @@ class Hosting:
                 self.deploy(endpoint["EndpointName"])
 
     def announce(self, name: str) -> None:
-        """Post the state-change event of an endpoint to the outbox; call inside the transaction of the change."""
+        """Post the state-change event of an endpoint; call inside the transaction of the change."""
         document = self.runner.store.get(endpoints.KIND, name)
         if document is None:
             return
@@ -145,7 +145,7 @@ class Hosting:
         with lock:
             try:
                 change(name)
-            except Exception:
+            except Exception:  # noqa: BLE001 - the thread pool would swallow it
                 _log.exception("changing endpoint %s failed", name)
 
     def _deploy(self, name: str) -> None:
@@ -343,7 +343,7 @@ class Deployment:
             try:
                 with self._turn(alone=invocation.attempts > 0):
                     self._process(invocation)
-            except Exception:
+            except Exception:  # noqa: BLE001 - a worker must not end, nor lose its request
                 _log.exception("request %d of %s returns to the queue", invocation.number, self._endpoint)
                 self._runner.store.give_back(invocation.number)
                 self._stopping.wait(_UNREACHABLE_WAIT)

@@ -101,9 +101,6 @@ def require(runner: Runner, kind: str, name: str, *, noun: str) -> Document:
     return document
 
 
-_SORT_MEMBERS = {"Name": 0, "CreationTime": 1}
-
-
 def list_page(
     documents: list[Document],
     request: Parameters,
@@ -124,8 +121,7 @@ def list_page(
     chosen = [document for document in documents if _matches(document, request, name)]
     by = request.get("SortBy", "CreationTime")
     chosen.sort(key=lambda document: document[name] if by == "Name" else document["CreationTime"])
-    descending = "Descending" if "SortOrder" not in request else request["SortOrder"]
-    if descending in ("Descending", "desc"):
+    if request.get("SortOrder", "Descending") == "Descending":
         chosen.reverse()
     start = _decode_token(request.get("NextToken"))
     size = request.get("MaxResults", 10)

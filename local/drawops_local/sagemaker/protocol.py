@@ -117,12 +117,12 @@ def parse(
         except ValueError as error:
             raise ServiceError("SerializationException", f"the body is not JSON: {error}") from error
     problems: list[str] = []
-    parameters = _validated(shape, parameters, "", problems)
+    validated: Parameters = _validated(shape, parameters, "", problems)
     if problems:
         plural = "s" if len(problems) > 1 else ""
         message = f"{len(problems)} validation error{plural} detected: {'; '.join(problems)}"
         raise ServiceError(_VALIDATION_CODES.get(service, "ValidationException"), message)
-    return parameters
+    return validated
 
 
 def _from_rest(
@@ -153,8 +153,7 @@ def _validated(shape: Shape, value: Any, path: str, problems: list[str]) -> Any:
             return datetime.datetime.fromtimestamp(value, datetime.UTC)
         problems.append(f"Value at '{path}' failed to satisfy constraint: Member must be a timestamp")
         return value
-    wanted = _PYTHON_TYPES[shape.type_name]
-    if not isinstance(value, wanted) or (isinstance(value, bool) and bool not in wanted):
+    if not _has_type(value, _PYTHON_TYPES[shape.type_name]):
         where = path or "the request"
         problems.append(
             f"Value at '{where}' failed to satisfy constraint: Member must be a {shape.type_name}"
@@ -178,12 +177,18 @@ def _validated(shape: Shape, value: Any, path: str, problems: list[str]) -> Any:
     return value
 
 
+def _has_type(value: object, wanted: tuple[type, ...]) -> bool:
+    # Python counts True as an integer, JSON does not.
+    return isinstance(value, wanted) and (bool in wanted or not isinstance(value, bool))
+
+
 def _structure(shape: StructureShape, value: Parameters, path: str, problems: list[str]) -> Parameters:
     prefix = f"{path}." if path else ""
     for name in shape.required_members:
         if value.get(name) is None:
             problems.append(
-                f"Value null at '{prefix}{_lower(name)}' failed to satisfy constraint: Member must not be null"
+                f"Value null at '{prefix}{_lower(name)}' failed to satisfy constraint: "
+                "Member must not be null"
             )
     result = {}
     for name, item in value.items():

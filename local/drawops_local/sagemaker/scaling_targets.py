@@ -25,7 +25,8 @@ def register_scalable_target(runner: Runner, request: Parameters) -> Parameters:
     document: Document = known or {
         "ScalableTargetARN": f"arn:aws:{_SERVICE}:{REGION}:{ACCOUNT}:scalable-target/{uuid.uuid4().hex[:20]}",
         "CreationTime": now(),
-        "RoleARN": f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/sagemaker.application-autoscaling.amazonaws.com/"
+        "RoleARN": f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/"
+        "sagemaker.application-autoscaling.amazonaws.com/"
         "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint",
     }
     document.update({key: value for key, value in request.items() if key != "Tags"})

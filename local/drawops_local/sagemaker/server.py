@@ -78,7 +78,7 @@ def respond(
         return answer(model, result)
     except ServiceError as error:
         return error_answer(error)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the client must get an answer in its protocol
         _log.exception("%s %s failed", method, path)
         return error_answer(ServiceError("InternalFailure", f"{type(error).__name__}: {error}", 500))
 

@@ -139,7 +139,7 @@ class Store:
             ) RETURNING number, endpoint, received, attempts, request"""
         with self.transaction():
             row = self._connection.execute(statement, (endpoint,)).fetchone()
-        return Invocation(*row[:4], request=json.loads(row[4])) if row else None
+        return _invocation(row) if row else None
 
     def count_attempt(self, number: int) -> int:
         """One more try; returns how many it are now."""
@@ -175,7 +175,7 @@ class Store:
             RETURNING number, endpoint, received, attempts, request"""
         with self.transaction():
             rows = self._connection.execute(statement, (endpoint,)).fetchall()
-        return [Invocation(*row[:4], request=json.loads(row[4])) for row in rows]
+        return [_invocation(row) for row in rows]
 
     def counts(self, endpoint: str) -> dict[str, int]:
         """Requests of an endpoint by status."""
@@ -202,3 +202,8 @@ class Store:
         """A message arrived."""
         with self.transaction():
             self._connection.execute("DELETE FROM outbox WHERE number = ?", (number,))
+
+
+def _invocation(row: tuple[int, str, float, int, str]) -> Invocation:
+    number, endpoint, received, attempts, request = row
+    return Invocation(number, endpoint, received, attempts, json.loads(request))
