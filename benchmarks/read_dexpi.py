@@ -1,12 +1,12 @@
-"""Score the reader on the real P&IDs of ../shared/data/dexpi: texts, P, R, F1, CER, seconds and memory a sheet.
+"""Score the reader on the real P&IDs of ../shared/data/dexpi: texts, P, R, F1, CER, seconds and memory.
 
     python benchmarks/read_dexpi.py --model DIR           read the sheets here and now
     python benchmarks/read_dexpi.py --results DIR         score result.json files of readings done elsewhere
 
-A result belongs to a sheet when its path, relative to DIR, contains the sheet's file name or the name without its
-ending (`C03V01-SAG.EX01/result.json`, `C03V01-SAG.EX01.png.json`), or, for a result stored by the platform,
-when its `source.key` ends in the sheet's file name. The yardstick is `drawops_vision.score`. Exit code 1 when
---min-f1 is given and the total stays under it.
+A result belongs to a sheet when its path, relative to DIR, contains the sheet's file name or the name without
+its ending (`C03V01-SAG.EX01/result.json`, `C03V01-SAG.EX01.png.json`), or, for a result stored by the
+platform, when its `source.key` ends in the sheet's file name. The yardstick is `drawops_vision.score`. Exit
+code 1 when --min-f1 is given and the total stays under it.
 """
 
 import argparse

@@ -5,14 +5,9 @@ import random
 from pathlib import Path
 
 import pytest
+from drawops_vision.score import DONT_CARE, Label, Quad, Score, angle_class, read_labels, score
 from hypothesis import given
 from hypothesis import strategies as st
-
-pytest.importorskip("shapely")
-pytest.importorskip("rapidfuzz")
-pytest.importorskip("scipy")
-
-from drawops_vision.score import DONT_CARE, Label, Quad, Score, angle_class, read_labels, score
 
 DEXPI = Path(__file__).parents[3] / "shared" / "data" / "dexpi" / "Label.txt"
 
@@ -162,7 +157,8 @@ def test_scores_of_sheets_add_up_to_micro_averages() -> None:
     one = score([Label("A", box(0, 0))], [Label("A", box(0, 0))])
     other = score([Label("B", box(0, 0)), Label("C", box(99, 0))], [])
     total = one + other
-    assert (total.labels, total.correct, total.recall) == (3, 1, pytest.approx(1 / 3))
+    assert (total.labels, total.correct) == (3, 1)
+    assert total.recall == pytest.approx(1 / 3)
     assert one + Score() == one
 
 

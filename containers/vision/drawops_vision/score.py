@@ -36,7 +36,8 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 from rapidfuzz.distance import Levenshtein
-from scipy.optimize import linear_sum_assignment
+from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]
+from shapely.geometry.base import BaseGeometry
 
 MIN_IOU = 0.5
 DONT_CARE = "###"
@@ -127,7 +128,7 @@ class Score:
 
     @property
     def precision(self) -> float:
-        """Share of the predictions that are right; without predictions 1 if nothing was to be read, else 0."""
+        """Share of the predictions that are right; without any, 1 if nothing was to be read, else 0."""
         return self._share(self.correct, self.predictions)
 
     @property
@@ -191,9 +192,7 @@ def score(labels: Iterable[Labelled], predictions: Iterable[Labelled]) -> Score:
         correct=len(correct),
         characters=sum(len(truth.text) for truth in truths),
         edits=_fewest_edits(truths, reads, near),
-        false_characters=sum(
-            len(read.text) for read, hit in zip(reads, near.any(axis=0), strict=True) if not hit
-        ),
+        false_characters=sum(len(reads[column].text) for column in np.flatnonzero(~near.any(axis=0))),
         by_angle=by_angle,
     )
 
@@ -248,11 +247,12 @@ def _canonical(items: Iterable[Labelled]) -> list[Label]:
 def _polygons(items: Sequence[Label]) -> npt.NDArray[np.object_]:
     """Polygons of the quads; one whose points are out of order counts as its convex hull."""
     quads = np.array([item.quad for item in items], dtype=np.float64).reshape(-1, 4, 2)
-    polygons = shapely.polygons(quads)
-    return np.where(shapely.is_valid(polygons), polygons, shapely.convex_hull(polygons))
+    polygons = np.asarray(shapely.polygons(quads), dtype=object)
+    hulls = np.asarray(shapely.convex_hull(polygons), dtype=object)
+    return np.where(np.asarray(shapely.is_valid(polygons)), polygons, hulls)
 
 
-def _outside(regions: shapely.Geometry, items: list[Label]) -> list[Label]:
+def _outside(regions: BaseGeometry, items: list[Label]) -> list[Label]:
     """The items with less than half of their area inside `regions`."""
     if regions.is_empty or not items:
         return items

@@ -8,11 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
-pytest.importorskip("reportlab")
-pytest.importorskip("cv2")
-pytest.importorskip("shapely")
-
 from drawops_vision.sheets import SIZES, Look, generate
 from drawops_vision.sheets.__main__ import main
 from drawops_vision.sheets.faces import simplex, vera
@@ -107,7 +102,7 @@ def test_every_face_writes_the_characters_of_drawings(face: object) -> None:
     from drawops_vision.sheets.faces import Face
 
     assert isinstance(face, Face)
-    left, bottom, right, top = face.ink("H")
+    _, bottom, _, top = face.ink("H")
     assert bottom == pytest.approx(0, abs=0.1)
     assert top == pytest.approx(1, abs=0.1)
     for character in "ABCXYZabcxyz0123456789°±Ø²³\"'#@&/()+-.,:;<>%=":
@@ -121,8 +116,6 @@ def test_every_face_writes_the_characters_of_drawings(face: object) -> None:
 def test_the_command_writes_pictures_json_and_labels(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pytest.importorskip("scipy")
-    pytest.importorskip("rapidfuzz")
     from drawops_vision.score import read_labels, score
 
     out = tmp_path / "new" / "folder"

@@ -3,15 +3,12 @@
 import io
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import numpy.typing as npt
+import pypdfium2 as pdfium  # type: ignore[import-untyped]
 import pytest
-
-pytest.importorskip("reportlab")
-cv2 = pytest.importorskip("cv2")
-pdfium = pytest.importorskip("pypdfium2")
-shapely = pytest.importorskip("shapely")
-
+import shapely
 from drawops_vision.sheets import Look, Sheet, TruthText, generate
 from drawops_vision.sheets.model import Drawing
 from drawops_vision.sheets.raster import Transform, render

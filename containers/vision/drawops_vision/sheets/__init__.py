@@ -91,7 +91,7 @@ class Sheet:
         return self._save("JPEG", quality=chosen)
 
     def tiff(self, bilevel: bool = False) -> bytes:
-        """Grey TIFF (LZW), or with `bilevel` black and white at 50 % (CCITT group 4), as archives keep them."""
+        """Grey TIFF (LZW); with `bilevel` black and white (cut at 50 %, CCITT group 4), as archives do."""
         return self._save("TIFF", bilevel=bilevel, compression="group4" if bilevel else "tiff_lzw")
 
     def pdf(self) -> bytes:

@@ -66,7 +66,7 @@ LEGEND = (
 
 
 def frame(draft: Draft) -> Rectangle:
-    """Trim line, frame line, and the zone letters and numbers between them; returns the frame's inside, mm."""
+    """Trim line, frame line, zone letters and numbers between them; returns the frame's inside in mm."""
     width, height = draft.drawing.width, draft.drawing.height
     left = 15.0 if width >= 400 else 5.0
     outer = (left, 5.0, width - 5.0, height - 5.0)

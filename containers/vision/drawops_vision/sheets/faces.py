@@ -19,11 +19,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import shapely
-from fontTools.fontBuilder import FontBuilder
-from fontTools.pens.recordingPen import DecomposingRecordingPen
-from fontTools.pens.ttGlyphPen import TTGlyphPen
-from fontTools.ttLib import TTFont
-from HersheyFonts import HersheyFonts
+from fontTools.fontBuilder import FontBuilder  # type: ignore[import-untyped]
+from fontTools.pens.recordingPen import DecomposingRecordingPen  # type: ignore[import-untyped]
+from fontTools.pens.ttGlyphPen import TTGlyphPen  # type: ignore[import-untyped]
+from fontTools.ttLib import TTFont  # type: ignore[import-untyped]
+from HersheyFonts import HersheyFonts  # type: ignore[import-untyped]
+from shapely.geometry.base import BaseGeometry
 from shapely.geometry.polygon import orient
 
 Contour = npt.NDArray[np.float64]
@@ -37,9 +38,9 @@ EPOCH = 0
 
 
 class Glyph:
-    """One character: outlines for an even-odd fill, advance width and ink box, all in capital heights, y up."""
+    """One character: outlines for an even-odd fill, advance width, ink box; in capital heights, y up."""
 
-    def __init__(self, area: shapely.Geometry, advance: float) -> None:
+    def __init__(self, area: BaseGeometry, advance: float) -> None:
         self.advance = advance
         self.contours: tuple[Contour, ...] = tuple(
             np.asarray(ring.coords, dtype=np.float64)[:-1] for ring in _rings(area)
@@ -108,7 +109,7 @@ class Face:
         position = 0.0
         for character in string:
             glyph = self.glyph(character)
-            contours.extend(contour + (position, 0.0) for contour in glyph.contours)
+            contours.extend(contour + np.array((position, 0.0)) for contour in glyph.contours)
             position += glyph.advance
         return contours
 
@@ -145,7 +146,7 @@ def _read(package: str, *path: str) -> bytes:
     return resources.files(package).joinpath(*path).read_bytes()
 
 
-def _rings(area: shapely.Geometry) -> list[shapely.LinearRing]:
+def _rings(area: BaseGeometry) -> list[shapely.LinearRing]:
     """Exterior rings clockwise and holes counter-clockwise (y up), the TrueType order."""
     rings: list[shapely.LinearRing] = []
     for part in shapely.get_parts(area):
@@ -230,11 +231,12 @@ def _capital_height(glyph_set: Any, names: dict[int, str]) -> float:  # noqa: AN
     return float(_area(glyph_set, names[ord("H")], 1.0).bounds[3])
 
 
-def _area(glyph_set: Any, name: str, scale: float) -> shapely.Geometry:  # noqa: ANN401 - fontTools is untyped
+def _area(glyph_set: Any, name: str, scale: float) -> BaseGeometry:  # noqa: ANN401 - fontTools is untyped
     """The inked area of a TrueType glyph: clockwise contours add, counter-clockwise ones are holes."""
     pen = DecomposingRecordingPen(glyph_set)
     glyph_set[name].draw(pen)
-    solids, holes = [], []
+    solids: list[BaseGeometry] = []
+    holes: list[BaseGeometry] = []
     for contour in _flatten(pen.value):
         ring = shapely.LinearRing(contour)
         (holes if ring.is_ccw else solids).append(shapely.make_valid(shapely.Polygon(ring)))

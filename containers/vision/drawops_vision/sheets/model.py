@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import pairwise
 
 from drawops_vision.sheets.faces import Face
 
@@ -147,7 +148,7 @@ def dashes(points: Sequence[Point], pattern: Sequence[float]) -> list[tuple[Poin
     """Cut a polyline into the drawn pieces of a dash pattern (mm); the pattern runs on round corners."""
     pieces: list[tuple[Point, Point]] = []
     index, left = 0, pattern[0]
-    for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
+    for (x0, y0), (x1, y1) in pairwise(points):
         length = math.hypot(x1 - x0, y1 - y0)
         position = 0.0
         while position < length - 1e-9:

@@ -8,6 +8,7 @@ before their symbols, so that the line number takes the longest run. What finds 
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from drawops_vision.sheets import border, symbols
 from drawops_vision.sheets.draft import Draft, Spot, Style
@@ -141,7 +142,7 @@ class _Plant:
             self._band((x0, y0 + band * step, x1, y0 + (band + 1) * step))
 
     def _band(self, area: Rectangle) -> None:
-        k, rng = self.k, self.rng
+        k = self.k
         x0, y0, x1, y1 = area
         data_bottom = y0 + 24 * k
         overhead, base = data_bottom + 8 * k, y1 - 16.5 * k
@@ -149,7 +150,7 @@ class _Plant:
         units = self._equipment(x0 + reach, x1 - reach, overhead, base)
         self._data_lines(units, y0 + 2.5 * k)
         pipes = [self._feed(units[0], x0 + reach - 2 * k)]
-        pipes += [self._join(a, b, base) for a, b in zip(units, units[1:], strict=False)]
+        pipes += [self._join(a, b, base) for a, b in pairwise(units)]
         pipes.append(self._product(units[-1], x1 - reach + 2 * k, base))
         tall = [unit for unit in units if unit.kind in ("column", "vessel", "drum")]
         if tall:
@@ -661,17 +662,15 @@ class _Plant:
         """Hand valves, check valves, reducers, drains, local instruments, remarks and arrows along a pipe."""
         rng = self.rng
         length = sum(segment[2] for segment in pipe.segments())
-        wanted = ["arrow"] + rng.choices(
-            ("valve", "valve", "check", "reducer", "drain", "local", "remark", "arrow"),
-            k=3 + int(length / (22 * self.k)),
-        )
+        kinds = ("valve", "valve", "check", "reducer", "drain", "local", "remark", "arrow")
+        wanted = ["arrow", *rng.choices(kinds, k=3 + int(length / (22 * self.k)))]
         for what in wanted:
             segments = pipe.segments()
             rng.shuffle(segments)
             self._fitting(pipe, what, segments)
 
     def _fitting(self, pipe: Pipe, what: str, segments: list[tuple[int, Axis, float]]) -> None:
-        k, draft, rng = self.k, self.draft, self.rng
+        k, rng = self.k, self.rng
         half = {"arrow": 2.0, "remark": 0.1, "drain": 3.4, "local": 6.0}.get(what, 3.6) * k
         for index, axis, length in segments:
             if length < 2 * half + 4 * k:

@@ -1,4 +1,4 @@
-"""P&ID symbols (ISO 10628-2 shapes, ISA-5.1 balloons). Sizes in mm at a text height of 2 mm, times the module."""
+"""P&ID symbols (ISO 10628-2 shapes, ISA-5.1 balloons); sizes in mm for 2 mm lettering, times the module."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -100,7 +100,7 @@ def balloon_box(draft: Draft, centre: Point) -> Rectangle:
 
 
 def balloon(draft: Draft, centre: Point, letters: str, number: str, in_panel: bool) -> None:
-    """ISA-5.1 instrument: function letters over loop number; the line across means mounted in the control room."""
+    """ISA-5.1 instrument: function letters over loop number; a line across means in the control room."""
     k = draft.style.module
     radius = BALLOON * k
     x, y = centre
