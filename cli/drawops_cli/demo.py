@@ -1,0 +1,180 @@
+"""`drawops demo`."""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from drawops.catalog import Status
+from drawops_local import processes
+from rich.text import Text
+
+from drawops_cli import bring_up, downloads, tracking
+from drawops_cli.console import err, out, symbol
+from drawops_cli.failures import Failure
+from drawops_cli.project import project_root
+from drawops_cli.steps import Steps
+from drawops_cli.submit import follow_live, print_outcome, upload_all
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A drawing of the demo: how `drawops_vision.sheets` makes it, and what is special about it."""
+
+    name: str
+    seed: int
+    size: str
+    look: str
+    dpi: int
+    about: str
+
+
+SAMPLES = (
+    Sample("feed-section.pdf", 3, "A3", "clean", 300, "A3 PDF from CAD: its text layer is used"),
+    Sample("reactor-section.png", 5, "A2", "clean", 200, "A2 picture: every text is recognised"),
+    Sample("archive-scan.jpg", 11, "A3", "scanned", 300, "A3 scan: skewed, blurred, noisy"),
+)
+
+
+def demo(
+    folder: Annotated[Path, typer.Option("--out", help="Where drawings and results are written.")] = Path("results/demo"),
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait for the drawings at most.")] = 900,
+) -> None:
+    """Show everything: start a local cloud of its own, read three drawings, stop it again.
+
+    Nothing is left running, whatever ends it; a local cloud from `drawops up` is not touched. The first run
+    installs what it needs into .drawops/, later ones reuse that.
+
+    \b
+    Examples:
+        drawops demo
+        drawops demo --out /tmp/drawops-demo
+    """
+    started = time.monotonic()
+    root = project_root()
+    out.print("[bold]drawops demo[/] three drawings through the whole system, on this machine\n")
+    with _alone(root), _clean_ending(root / ".drawops" / "demo") as state:
+        steps = Steps()
+        with steps.step("drawings") as note:
+            files = draw(folder / "drawings", note)
+            note(f"{len(files)} in {folder / 'drawings'}")
+        target, _ = bring_up.bring_up(root, state, steps, restore=False, preferred_ports={})
+        uploaded_at = time.monotonic()
+        submissions = upload_all(target, {f"demo/{file.name}": file for file in files})
+        everything = follow_live(target, submissions, timeout)
+        seconds = time.monotonic() - uploaded_at
+        with steps.step("results") as note:
+            revisions = [progress.revision for progress in everything if progress.revision]
+            written = []
+            for revision in revisions:
+                note(revision.key)
+                written.append(downloads.download(target, revision, folder / Path(revision.key).name))
+            note(str(folder))
+    print_outcome(everything, seconds)
+    for item in written:
+        about = next(sample.about for sample in SAMPLES if sample.name == Path(item.revision.key).name)
+        out.print(Text.assemble((Path(item.revision.key).name, "bold"), (f"  {about}", "dim")))
+        for path in item.files:
+            out.print(f"  {path}", markup=False, soft_wrap=True)
+    out.print(f"\nDone in {time.monotonic() - started:.0f} s; everything was stopped. Your own drawings:")
+    out.print("  uv run drawops up", "\n  uv run drawops submit FILE…", highlight=False)
+    if any(progress.status != Status.PROCESSED for progress in everything):
+        raise Failure("Not every drawing was read, see the table.")
+
+
+def draw(folder: Path, note: Callable[[str], None]) -> list[Path]:
+    """Draw the samples, each time with the same bytes; returns their paths."""
+    from drawops_vision.sheets import Look, generate
+
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for sample in SAMPLES:
+        note(sample.name)
+        sheet = generate(sample.seed, sample.size, sample.dpi, Look(sample.look))
+        encode = {".pdf": sheet.pdf, ".png": sheet.png, ".jpg": sheet.jpeg}[Path(sample.name).suffix]
+        path = folder / sample.name
+        path.write_bytes(encode())
+        paths.append(path)
+    return paths
+
+
+@contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    path = root / ".drawops" / "demo.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Failure("Another demo is running in this folder. Wait for it, or stop it with Ctrl-C.") from None
+        yield
+
+
+@contextmanager
+def _clean_ending(state: Path) -> Iterator[Path]:
+    """Stop every process and remove every file of the demo's cloud, however the block ends.
+
+    A signal becomes a KeyboardInterrupt; another one during the clean-up is ignored, so that it completes.
+    Every process started inside inherits the cloud's marker and is found by it, the installers too.
+    """
+    _remove(state)
+    temporary = state / "tmp" / "demo"
+    temporary.mkdir(parents=True)
+    changed = {processes.MARKER: str(state.resolve()), "TMPDIR": str(temporary)}
+    before = {name: os.environ.get(name) for name in changed}
+    os.environ.update(changed)
+    handlers = {number: signal.signal(number, _interrupt) for number in _SIGNALS}
+    kept_logs = None
+    try:
+        yield state
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        kept_logs = state.with_name("demo-logs")
+        raise
+    finally:
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+        err.print(Text(f"  {symbol('…', '...')} stopping everything", "dim"))
+        if kept_logs:
+            _keep_logs(state, kept_logs)
+        _remove(state)
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+def _interrupt(number: int, frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _remove(state: Path) -> None:
+    """Stop what belongs to `state` and delete it; also what a killed demo left behind."""
+    processes.stop(processes.processes_of(state))
+    if state.exists():
+        shutil.rmtree(state)
+
+
+def _keep_logs(state: Path, folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    for source in (state / "logs", state / "sagemaker" / "logs"):
+        with contextlib.suppress(FileNotFoundError):
+            shutil.copytree(source, folder, dirs_exist_ok=True)
+    if folder.exists():
+        err.print(f"The logs are kept in {folder}", soft_wrap=True)
+
+
