@@ -78,7 +78,7 @@ def bring_up(
         image = images.build_image(root, INFERENCE, note)
         note(image.name)
     with steps.step("model") as note:
-        artifact = build_artifact(root, image, note)
+        artifact = build_artifact(root, note)
         note(f"{artifact.name} {artifact.version}")
     with steps.step("local cloud") as note:
         if not restore:
@@ -113,7 +113,7 @@ def summary(report: ReconcileReport) -> str:
     return ", ".join(counts) or "none left hanging"
 
 
-def build_artifact(root: Path, image: images.Image, note: Note) -> Artifact:
+def build_artifact(root: Path, note: Note) -> Artifact:
     """The baseline model, made once by the image's own Python from a hash-pinned wheel.
 
     Raises:
@@ -122,12 +122,14 @@ def build_artifact(root: Path, image: images.Image, note: Note) -> Artifact:
     program = root / "containers" / INFERENCE / "baseline_model.py"
     recipe = root / "containers" / "vision" / "drawops_vision" / "artifact.py"
     made_from = hashlib.sha256(program.read_bytes() + recipe.read_bytes()).hexdigest()[:16]
+    # The image's own interpreter: the program needs onnxruntime, the default environment has none.
+    python = environments.python_of(images.images_directory(root) / INFERENCE / "environment")
     path = root / ".drawops" / "cache" / f"baseline-{made_from}.tar.gz"
     if not path.is_file():
         note("downloading the weights")
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(f".{os.getpid()}")
-        command = [image.command[0], str(program), "--out", str(unfinished)]
+        command = [str(python), str(program), "--out", str(unfinished)]
         try:
             done = subprocess.run(
                 command, cwd=root, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False

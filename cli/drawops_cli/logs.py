@@ -27,7 +27,7 @@ _KNOWN = {"level", "location", "message", "timestamp", "service", "type", "time"
 
 def logs(
     name: Annotated[
-        str | None, typer.Argument(metavar="[FUNCTION|endpoint|cloud]", help="Default: all functions.")
+        str | None, typer.Argument(metavar="FUNCTION|endpoint|cloud", help="Default: all functions.")
     ] = None,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on with what comes; end with Ctrl-C.")] = False,
     since: Annotated[str, typer.Option(help="How far back: 90s, 10m, 2h, 1d.")] = "1h",

@@ -1,5 +1,7 @@
 """The `drawops` command: one module a verb, put together here."""
 
+import inspect
+
 import typer
 
 from drawops_cli import (
@@ -35,13 +37,19 @@ class _Group(typer.core.TyperGroup):
             raise typer.Exit(130) from None
 
 
+def _unwrapped(text: str) -> str:
+    """Join the lines of each paragraph, so that it is folded to the terminal; one after a \\b stays as it is."""
+    paragraphs = inspect.cleandoc(text).split("\n\n")
+    return "\n\n".join(each if each.startswith("\b") else each.replace("\n", " ") for each in paragraphs)
+
+
 HELP = """Read engineering drawings: drop a drawing, get its text.
 
 \b
-    drawops up                    start the local cloud and deploy drawops to it
-    drawops submit plan.pdf       upload a drawing and wait for its texts
-    drawops results --out out     download results, tables and overlay pictures
-    drawops down                  stop the local cloud; its state is kept
+    drawops up                   start the local cloud with drawops in it
+    drawops submit plan.pdf      upload a drawing and wait for its texts
+    drawops results --out out    download results and overlay pictures
+    drawops down                 stop the local cloud; its state is kept
 
 Every verb but up, down and demo works on AWS as well: add --stack NAME (or set DRAWOPS_STACK), with
 --profile and --region as for the AWS CLI. Results go to stdout, progress to stderr; --json prints JSON.
@@ -49,28 +57,22 @@ Every verb but up, down and demo works on AWS as well: add --stack NAME (or set 
 
 app = typer.Typer(
     cls=_Group,
-    help=HELP,
+    help=_unwrapped(HELP),
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-LOCAL = "Local cloud"
-DRAWINGS = "Drawings"
-OPERATION = "Operation"
+VERBS = {
+    "Local cloud": (up.up, down.down, demo.demo),
+    "Drawings": (submit.submit, results.results, show.show, sheets.sheets),
+    "Operation": (status.status, logs.logs, invoke.invoke, reconcile.reconcile),
+}
 
-app.command("up", rich_help_panel=LOCAL)(up.up)
-app.command("down", rich_help_panel=LOCAL)(down.down)
-app.command("demo", rich_help_panel=LOCAL)(demo.demo)
-app.command("submit", rich_help_panel=DRAWINGS)(submit.submit)
-app.command("results", rich_help_panel=DRAWINGS)(results.results)
-app.command("show", rich_help_panel=DRAWINGS)(show.show)
-app.command("sheets", rich_help_panel=DRAWINGS)(sheets.sheets)
-app.command("status", rich_help_panel=OPERATION)(status.status)
-app.command("logs", rich_help_panel=OPERATION)(logs.logs)
-app.command("invoke", rich_help_panel=OPERATION)(invoke.invoke)
-app.command("reconcile", rich_help_panel=OPERATION)(reconcile.reconcile)
+for _panel, _verbs in VERBS.items():
+    for _verb in _verbs:
+        app.command(_verb.__name__, help=_unwrapped(_verb.__doc__ or ""), rich_help_panel=_panel)(_verb)
 
 
 if __name__ == "__main__":

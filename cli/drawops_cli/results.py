@@ -26,7 +26,7 @@ class WantedStatus(StrEnum):
 
 def results(
     drawing: Annotated[
-        str | None, typer.Argument(metavar="[ID]", help="Drawing id, a unique start of it, or the S3 key.")
+        str | None, typer.Argument(metavar="ID", help="Drawing id, a unique start of it, or the S3 key.")
     ] = None,
     status: Annotated[WantedStatus | None, typer.Option(help="Only these.", case_sensitive=False)] = None,
     folder: Annotated[Path | None, typer.Option("--out", help="Download into this folder.", file_okay=False)] = None,

@@ -22,7 +22,7 @@ _LIVE_ROWS = 12
 
 
 def submit(
-    paths: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Drawings; with -r also folders.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="FILE", help="Drawings; with -r also folders.")],
     recursive: Annotated[bool, typer.Option("-r", "--recursive", help="Submit the drawings in folders.")] = False,
     prefix: Annotated[str, typer.Option(help="Put before each file name to make the S3 key, e.g. plant-7/.")] = "",
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until every drawing has ended.")] = True,
