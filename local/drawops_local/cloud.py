@@ -99,6 +99,7 @@ class Cloud:
         cloud = cls(state or root / ".drawops" / "cloud")
         cloud.state.mkdir(parents=True, exist_ok=True)
         ministack = environments.ensure_environment(root, "ministack", progress)
+        functions = environments.ensure_environment(root, "lambda", progress)
         with cloud._locked():
             if not restore:
                 cloud._forget_state()
@@ -111,6 +112,7 @@ class Cloud:
             record["root"] = str(root.resolve())
             if settings is not None:
                 record["settings"] = dict(settings)
+            record["lambda_python"] = str(environments.python_of(functions))
             record["images"] = str((images_from or images.images_directory(root)).resolve())
             cloud._write_record(record)
             cloud._start("ministack", cloud._ministack_command(ministack), record, progress)
@@ -252,6 +254,7 @@ class Cloud:
             STATE_DIR=str(directory / "services"),
             S3_DATA_DIR=str(directory / "s3"),
             LOCAL_SNAPSHOT_DIR=str(directory / "snapshots"),
+            LOCAL_LAMBDA_PYTHON=record["lambda_python"],
             **record.get("settings", {}),
         )
 
@@ -386,9 +389,8 @@ class Cloud:
             SAM_CLI_TELEMETRY="0",
             __SAM_CLI_APP_DIR=str(home),
             SAM_CLI_POLL_DELAY="0.5",
-            # For the layer's makefile: the functions run in MiniStack's interpreter, so it decides which
-            # wheels fit.
-            LAYER_PYTHON=str(environments.python_of(environments.environment_path(root, "ministack"))),
+            # For the layer's makefile: wheels must fit the interpreter that runs the functions here.
+            LAYER_PYTHON=str(environments.python_of(environments.environment_path(root, "lambda"))),
         )
         return variables
 

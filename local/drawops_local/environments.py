@@ -14,7 +14,7 @@ from pathlib import Path
 
 Progress = Callable[[str], None]
 
-TOOLS = ("ministack", "sam")
+TOOLS = ("ministack", "lambda", "sam")
 _STAMP = "drawops-stamp"
 
 
