@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from drawops_vision.sheets import SIZES, Look, generate
 from drawops_vision.sheets.__main__ import main
-from drawops_vision.sheets.faces import simplex, vera
+from drawops_vision.sheets.faces import Face, simplex, vera
 from PIL import Image as Pillow
 
 DIGEST = """
@@ -98,10 +98,7 @@ def test_a_senseless_resolution_is_refused(dpi: int) -> None:
 @pytest.mark.parametrize(
     "face", [vera(), vera(bold=True), simplex(), simplex(1 / 14), simplex(0.1, slant=15)]
 )
-def test_every_face_writes_the_characters_of_drawings(face: object) -> None:
-    from drawops_vision.sheets.faces import Face
-
-    assert isinstance(face, Face)
+def test_every_face_writes_the_characters_of_drawings(face: Face) -> None:
     _, bottom, _, top = face.ink("H")
     assert bottom == pytest.approx(0, abs=0.1)
     assert top == pytest.approx(1, abs=0.1)

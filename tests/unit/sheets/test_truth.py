@@ -153,6 +153,32 @@ def test_the_truth_holds_for_the_pdf_rendered_at_the_sheets_resolution(seed: int
         assert_tight(rendered, text, 2.0)
 
 
+def test_chinese_notes_are_in_the_picture_and_in_the_text_layer() -> None:
+    pytest.importorskip("noto_cjk_sans_jp_regular", reason="the optional Chinese font is not installed")
+    sheet = generate(1, "A3", chinese=True)
+    chinese = [text for text in sheet.truth if any(character > "\u2e80" for character in text.text)]
+    assert len(chinese) > 3
+    alone = texts_alone(sheet)
+    layer = pdfium.PdfDocument(sheet.pdf())[0].get_textpage().get_text_range()
+    for text in chinese:
+        assert_tight(alone, text, 1.5)
+        assert text.text in layer
+    assert not (alone[~mask(alone.shape, sheet.truth, 1.0)] < LIGHT).any()
+
+
+def test_two_texts_on_a_line_stand_apart() -> None:
+    """Nearer than a letter they would read as one string, which the truth then could not call wrong."""
+    for seed in range(6):
+        texts = [text for text in generate(seed, "A3").drawing.texts if text.angle == 0]
+        for text in texts:
+            _, y0, x1, y1 = text.bounds()
+            for other in texts:
+                left, top, _, bottom = other.bounds()
+                overlap = min(y1, bottom) - max(y0, top)
+                if other is not text and left >= x1 and overlap > 0.5 * text.height:
+                    assert left - x1 > 0.7 * text.height, (text.string, other.string)
+
+
 def test_upright_text_has_angle_0_and_text_along_a_riser_reads_upwards() -> None:
     angles = {text.angle for seed in range(3) for text in generate(seed, "A3").truth}
     assert angles == {0.0, -90.0}

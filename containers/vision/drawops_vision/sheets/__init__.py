@@ -109,7 +109,9 @@ class Sheet:
         return file.getvalue()
 
 
-def generate(seed: int, size: str = "A3", dpi: int = 300, look: Look = Look.CLEAN) -> Sheet:
+def generate(
+    seed: int, size: str = "A3", dpi: int = 300, look: Look = Look.CLEAN, chinese: bool = False
+) -> Sheet:
     """A P&ID sheet. The same arguments give the same bytes; `dpi` and `look` do not change the content.
 
     Args:
@@ -117,8 +119,10 @@ def generate(seed: int, size: str = "A3", dpi: int = 300, look: Look = Look.CLEA
         size: a key of `SIZES`.
         dpi: 50 to 1200.
         look: clean or scanned.
+        chinese: notes and title in Chinese; needs the optional noto-cjk-sans-jp-regular package.
 
     Raises:
+        ModuleNotFoundError: `chinese` without that package.
         ValueError: `size` or `dpi` is not one of the above.
     """
     if size not in SIZES:
@@ -127,4 +131,4 @@ def generate(seed: int, size: str = "A3", dpi: int = 300, look: Look = Look.CLEA
         raise ValueError(f"dpi must be between 50 and 1200, not {dpi}")
     width, height = SIZES[size]
     scanner = Scanner.of(seed) if Look(look) is Look.SCANNED else None
-    return Sheet(pid.draw(seed, width, height), dpi, scanner)
+    return Sheet(pid.draw(seed, width, height, chinese), dpi, scanner)

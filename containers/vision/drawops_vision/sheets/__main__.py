@@ -57,6 +57,11 @@ def parser() -> argparse.ArgumentParser:
         default="png",
         help="pdf: vectors with a text layer, or the scan as one picture (default png)",
     )
+    command.add_argument(
+        "--chinese",
+        action="store_true",
+        help="notes and title in Chinese; needs: pip install noto-cjk-sans-jp-regular",
+    )
     return command
 
 
@@ -70,8 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     labels = []
     for seed in range(options.seed, options.seed + options.count):
         try:
-            sheet = generate(seed, options.size, options.dpi, Look(options.look))
-        except ValueError as error:
+            sheet = generate(seed, options.size, options.dpi, Look(options.look), options.chinese)
+        except (ValueError, ModuleNotFoundError) as error:
             command.error(str(error))
         stem = f"pid-{options.size}-{options.look}-{seed:04d}"
         name = f"{stem}.{options.format}"

@@ -53,6 +53,21 @@ NOTES = (
     "SPARE PUMP STARTS AUTOMATICALLY ON LOW PRESSURE.",
     "FIRE CASE GOVERNS RELIEF LOAD, 12.4 t/h.",
 )
+CHINESE_NOTES = (
+    "除另有说明外，所有尺寸单位为 mm。",
+    "图例及符号说明见图纸 0000-PID-0001。",
+    '未注明的排气口和排液口均为 3/4"。',
+    "操作温度高于 60 °C 的管道须做防烫保温。",
+    "液位设定值以切线为基准，偏差 ±5 mm。",
+    "安全阀应安装在管道最高点。",
+    "阀门在正常操作时应锁定在开启位置。",
+    "管道坡度 1:100，坡向容器，不得有袋形。",
+    "备用泵在低压联锁时自动启动。",
+    "孔板孔径 Ø38.5 mm，由仪表专业确认。",
+)
+CHINESE_TITLE = "工艺管道及仪表流程图"
+CHINESE = "".join((*CHINESE_NOTES, CHINESE_TITLE, "0123456789. "))
+"""Every character that a text with Chinese in it may need."""
 LEGEND = (
     ("LO", "LOCKED OPEN"),
     ("LC", "LOCKED CLOSED"),
@@ -134,7 +149,7 @@ def _title_block(draft: Draft, box: Rectangle, number: str, title: str) -> None:
     sheet = rng.randint(1, 9)
     rows: list[tuple[float, list[tuple[float, str, str, float]]]] = [
         (1.0, [(0.55, "CLIENT", rng.choice(COMPANIES), 1.0), (0.45, "PROJECT", rng.choice(PROJECTS), 1.0)]),
-        (1.4, [(1.0, "TITLE", title, 1.4)]),
+        (1.4, [(1.0, "TITLE", title if draft.style.chinese is None else CHINESE_TITLE, 1.4)]),
         (
             1.0,
             [
@@ -216,7 +231,8 @@ def _notes(draft: Draft, box: Rectangle) -> None:
     step = 4.0 * k
     rows = int((y1 - y0 - 2.0) / step) - 1
     columns = max(1, int((x1 - x0) / (84 * k)))
-    chosen = draft.rng.sample(NOTES, min(len(NOTES), rows * columns))
+    offered = NOTES if draft.style.chinese is None else (*CHINESE_NOTES, *NOTES[:6])
+    chosen = draft.rng.sample(offered, min(len(offered), rows * columns))
     draft.within((x0, y0 + 1.0, x0 + 30 * k, y0 + 1.0 + step), "NOTES:", 1.0, heading=True)
     for index, note in enumerate(chosen):
         column, row = divmod(index, rows)

@@ -25,8 +25,12 @@ CELL = 0.4
 """Edge of an occupancy cell in mm, well under the smallest gap that a draughtsman leaves."""
 GAP = 0.55
 """Least distance in mm between a placed text and other ink."""
+WORD_GAP = 1.3
+"""Least distance in text heights to another text on the same line: closer, two texts would read as one."""
+INK, TEXT = 1, 2
 NARROWEST = 0.7
 DASHED = (2.4, 1.2)
+FIRST_CJK = "\u2e80"
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,7 @@ class Style:
         heading: lettering of tags and titles.
         stretch: width factor of all texts.
         thin, medium, thick: pens in mm.
+        chinese: lettering of texts with Chinese characters; None on a sheet without.
     """
 
     height: float
@@ -48,6 +53,7 @@ class Style:
     thin: float
     medium: float
     thick: float
+    chinese: Face | None = None
 
     @property
     def module(self) -> float:
@@ -100,7 +106,7 @@ class Draft:
     def circle(self, centre: Point, radius: float, pen: float | None = None, fill: Fill = Fill.NONE) -> None:
         """A circle."""
         self.drawing.items.append(Circle(centre, radius, pen or self.style.thin, fill))
-        self._mark((centre[0] - radius, centre[1] - radius, centre[0] + radius, centre[1] + radius))
+        self._mark((centre[0] - radius, centre[1] - radius, centre[0] + radius, centre[1] + radius), INK)
 
     def is_free(self, box: Rectangle, margin: float = GAP) -> bool:
         """Whether `box`, grown by `margin` mm, lies within the limits and holds no ink yet."""
@@ -112,7 +118,7 @@ class Draft:
 
     def reserve(self, box: Rectangle) -> None:
         """Keep `box` free of searched texts without drawing anything."""
-        self._mark(box)
+        self._mark(box, INK)
 
     def lettering(self, string: str, spot: Spot, size: float = 1.0, heading: bool = False) -> Text:
         """A text in the style, not yet on the drawing; `size` in ordinary text heights."""
@@ -120,23 +126,28 @@ class Draft:
             spot.anchor,
             string,
             self.style.height * size,
-            self.style.heading if heading else self.style.face,
+            self._face(string, heading),
             spot.angle,
             spot.horizontal,
             spot.vertical,
             self.style.stretch,
         )
 
+    def _face(self, string: str, heading: bool) -> Face:
+        if self.style.chinese is not None and any(character >= FIRST_CJK for character in string):
+            return self.style.chinese
+        return self.style.heading if heading else self.style.face
+
     def put(self, text: Text) -> None:
         """Draw a text where it is."""
         self.drawing.items.append(text)
-        self._mark(text.bounds())
+        self._mark(text.bounds(), TEXT)
 
     def search(self, string: str, spots: Iterable[Spot], size: float = 1.0, heading: bool = False) -> bool:
         """Draw a text at the first spot where it touches nothing; False when there is none."""
         for spot in spots:
             text = self.lettering(string, spot, size, heading)
-            if self.is_free(text.bounds()):
+            if self.is_free(text.bounds()) and self._stands_alone(text):
                 self.put(text)
                 return True
         return False
@@ -172,9 +183,17 @@ class Draft:
             cv2.fillPoly(self._ink, points, 1)
         cv2.polylines(self._ink, points, path.closed, 1, max(1, round(path.pen / CELL)))
 
-    def _mark(self, box: Rectangle) -> None:
+    def _stands_alone(self, text: Text) -> bool:
+        """Whether no other text is so near in the reading direction that the two look like one."""
+        x0, y0, x1, y1 = text.bounds()
+        gap = WORD_GAP * text.height
+        along_x, along_y = (0.0, gap) if text.angle % 180.0 == 90.0 else (gap, 0.0)
+        left, top, right, bottom = self._cells((x0 - along_x, y0 - along_y, x1 + along_x, y1 + along_y))
+        return not (self._ink[top:bottom, left:right] & TEXT).any()
+
+    def _mark(self, box: Rectangle, kind: int) -> None:
         left, top, right, bottom = self._cells(box)
-        self._ink[top:bottom, left:right] = 1
+        self._ink[top:bottom, left:right] |= kind
 
     def _cells(self, box: Rectangle) -> tuple[int, int, int, int]:
         """Cells that `box` touches, as left, top, right, bottom; the last two are exclusive."""

@@ -142,6 +142,24 @@ def simplex(pen: float = 0.1, slant: float = 0.0) -> Face:
     return Face(name, _build(name, glyphs), CAPITALS_PER_EM, glyphs.get)
 
 
+@lru_cache
+def noto_chinese(characters: str) -> Face:
+    """Noto Sans CJK, cut down to `characters`; needs the optional noto-cjk-sans-jp-regular package.
+
+    The Japanese cut holds all the Chinese characters too, a few of them in their Japanese shape.
+
+    Raises:
+        ModuleNotFoundError: the package is not installed.
+    """
+    data = _read("noto_cjk_sans_jp_regular", "NotoSansCJKjp-Regular.otf")
+    source = _truetype("NotoSansCJKjp", data)
+    glyphs = {character: source.glyph(character) for character in sorted(set(characters))}
+    for glyph in glyphs.values():
+        glyph.advance = _in_thousandths(glyph.advance, CAPITALS_PER_EM)
+    # A PDF wants TrueType outlines and these are CFF; at most a few hundred glyphs, so they are rebuilt.
+    return Face("DrawopsNotoChinese", _build("DrawopsNotoChinese", glyphs), CAPITALS_PER_EM, glyphs.get)
+
+
 def _read(package: str, *path: str) -> bytes:
     return resources.files(package).joinpath(*path).read_bytes()
 
@@ -151,7 +169,7 @@ def _rings(area: BaseGeometry) -> list[shapely.LinearRing]:
     rings: list[shapely.LinearRing] = []
     for part in shapely.get_parts(area):
         if part.is_empty or part.geom_type != "Polygon":
-            continue  # make_valid may leave a bare line where two chords touch
+            continue
         polygon = orient(part, sign=-1.0)
         rings += [polygon.exterior, *polygon.interiors]
     return rings
@@ -232,16 +250,24 @@ def _capital_height(glyph_set: Any, names: dict[int, str]) -> float:  # noqa: AN
 
 
 def _area(glyph_set: Any, name: str, scale: float) -> BaseGeometry:  # noqa: ANN401 - fontTools is untyped
-    """The inked area of a TrueType glyph: clockwise contours add, counter-clockwise ones are holes."""
+    """The inked area of a glyph by the non-zero winding rule, which TrueType and CFF share.
+
+    Contours may overlap (the stroke of an Ø) and nest (the box in a box of 回), so they are cut into faces,
+    and a face is ink where the contours around it do not turn out even.
+    """
     pen = DecomposingRecordingPen(glyph_set)
     glyph_set[name].draw(pen)
-    solids: list[BaseGeometry] = []
-    holes: list[BaseGeometry] = []
-    for contour in _flatten(pen.value):
-        ring = shapely.LinearRing(contour)
-        (holes if ring.is_ccw else solids).append(shapely.make_valid(shapely.Polygon(ring)))
-    area = shapely.union_all(solids).difference(shapely.union_all(holes)) if solids else shapely.Polygon()
-    return shapely.transform(area, lambda points: points * scale)
+    rings = [shapely.LinearRing(contour) for contour in _flatten(pen.value)]
+    if not rings:
+        return shapely.Polygon()
+    turns = [(shapely.make_valid(shapely.Polygon(ring)), 1 if ring.is_ccw else -1) for ring in rings]
+    faces = shapely.polygonize([shapely.node(shapely.MultiLineString(rings))]).geoms
+    ink = [
+        face
+        for face in faces
+        if sum(turn for area, turn in turns if shapely.contains(area, shapely.point_on_surface(face)))
+    ]
+    return shapely.transform(shapely.union_all(ink), lambda points: points * scale)
 
 
 def _flatten(commands: Iterable[tuple[str, Any]]) -> list[Contour]:

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from drawops_vision.sheets import border, symbols
 from drawops_vision.sheets.draft import Draft, Spot, Style
-from drawops_vision.sheets.faces import simplex, vera
+from drawops_vision.sheets.faces import noto_chinese, simplex, vera
 from drawops_vision.sheets.model import Drawing, Fill, Horizontal, Point, Rectangle, Vertical, arc
 from drawops_vision.sheets.symbols import Axis, Valve
 
@@ -91,7 +91,7 @@ class Pipe:
         return True
 
 
-def draw(seed: int, width: float, height: float) -> Drawing:
+def draw(seed: int, width: float, height: float, chinese: bool = False) -> Drawing:
     """A P&ID on a sheet of `width` x `height` mm; the same arguments give the same drawing."""
     rng = random.Random(f"pid {seed} {width:g}x{height:g}")
     area = rng.choice((1, 2, 3, 10, 20, 31, 45, 47))
@@ -103,7 +103,7 @@ def draw(seed: int, width: float, height: float) -> Drawing:
         )
     )
     drawing = Drawing(width, height, title=number)
-    draft = Draft(drawing, rng, _style(rng, width))
+    draft = Draft(drawing, rng, _style(rng, width, chinese))
     inside = border.frame(draft)
     title = f"P&ID {rng.choice(NAMES['column'])} AND {rng.choice(NAMES['exchanger'])}"
     bottom = border.bottom_strip(draft, inside, number, title)
@@ -111,7 +111,7 @@ def draw(seed: int, width: float, height: float) -> Drawing:
     return drawing
 
 
-def _style(rng: random.Random, width: float) -> Style:
+def _style(rng: random.Random, width: float, chinese: bool) -> Style:
     """Lettering and pens: half of the offices use single-stroke CAD lettering."""
     height = rng.choice((1.8, 2.0, 2.2)) if 250 < width < 500 else rng.choice((2.2, 2.5))
     if rng.random() < 0.5:
@@ -119,7 +119,16 @@ def _style(rng: random.Random, width: float) -> Style:
         heading, stretch = simplex(0.13), rng.choice((0.8, 0.9, 1.0))
     else:
         face, heading, stretch = vera(), vera(bold=True), rng.choice((0.75, 0.85, 0.9))
-    return Style(height, face, heading, stretch, thin=0.18, medium=0.25, thick=rng.choice((0.4, 0.5)))
+    return Style(
+        height,
+        face,
+        heading,
+        stretch,
+        thin=0.18,
+        medium=0.25,
+        thick=rng.choice((0.4, 0.5)),
+        chinese=noto_chinese(border.CHINESE) if chinese else None,
+    )
 
 
 class _Plant:
@@ -340,7 +349,9 @@ class _Plant:
             Spot((x1 + 1.5 * k, y0 + 7 * k)),
             Spot((x0 - 1.5 * k, y0 + 7 * k), 0.0, Horizontal.RIGHT),
         ]
-        if unit.kind in ("pump", "exchanger"):
+        if unit.kind == "exchanger":
+            spots.insert(0, Spot((x0, y1 + 1.5 * k), 0.0, Horizontal.LEFT, Vertical.TOP))
+        elif unit.kind == "pump":
             spots.insert(0, Spot((middle, y1 + 1.5 * k), 0.0, Horizontal.CENTRE, Vertical.TOP))
         self.draft.search(unit.tag, spots, 1.35, heading=True)
 
@@ -453,7 +464,7 @@ class _Plant:
 
     def _line_number(self, pipe: Pipe) -> bool:
         """Above a horizontal run, left of a vertical one, near its middle first."""
-        gap = 1.0 * self.k
+        gap = 1.15 * self.k
         return self.draft.search(pipe.number, self._along(pipe, gap))
 
     def _along(self, pipe: Pipe, gap: float) -> Iterator[Spot]:
@@ -534,7 +545,7 @@ class _Plant:
             symbols.valve(draft, axis, Valve.GATE)
             symbols.arrow(draft, Axis((x, end), 0.0, 1.0))
             spot = Spot(
-                (x, end + sign * 2.2 * k),
+                (x, end + sign * 2.8 * k),
                 0.0,
                 Horizontal.CENTRE,
                 Vertical.BASELINE if sign < 0 else Vertical.TOP,

@@ -151,7 +151,7 @@ def connector(draft: Draft, tip: Point, to_the_right: bool, drawing: str, servic
         service,
         (
             Spot(((left + right) / 2, y + dy), 0.0, Horizontal.CENTRE, vertical)
-            for dy, vertical in ((-half - 1.0 * k, Vertical.BASELINE), (half + 1.0 * k, Vertical.TOP))
+            for dy, vertical in ((-half - 1.3 * k, Vertical.BASELINE), (half + 1.3 * k, Vertical.TOP))
         ),
         0.9,
     )
