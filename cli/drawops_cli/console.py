@@ -6,12 +6,13 @@ Rich leaves out colour when the output is no terminal or NO_COLOR is set.
 import json
 import sys
 from collections.abc import Iterable
-from typing import Any
-
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
-out = Console(highlight=False, soft_wrap=False)
+# Into a pipe or a file a table takes the width it needs, so that scripts find one row in one line.
+_PIPE_WIDTH = 400
+out = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
 err = Console(stderr=True, highlight=False)
 
 STATUS_STYLES = {
@@ -37,20 +38,30 @@ def symbol(good: str, plain: str) -> str:
     return good
 
 
-def table(*columns: str, right: Iterable[str] = (), title: str | None = None) -> Table:
-    """A table with one rule under its header, plain enough to copy into an e-mail."""
-    from rich import box
+def table(*columns: str, right: Iterable[str] = (), fold: str = "drawing", title: str | None = None) -> Table:
+    """A table with one rule under its header, plain enough to copy into an e-mail.
 
+    Args:
+        columns: their headers.
+        right: those with numbers.
+        fold: the one that gives way on a narrow terminal.
+        title: printed above.
+    """
     made = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False, header_style="bold")
     aligned = set(right)
     for column in columns:
         made.add_column(
             column,
             justify="right" if column in aligned else "left",
-            no_wrap=column in aligned,
+            no_wrap=column != fold,
             overflow="fold",
         )
     return made
+
+
+def is_narrow() -> bool:
+    """Whether a table should leave out what is nice to have."""
+    return out.width < 110
 
 
 def number(value: float | int | None, digits: int = 0) -> str:
@@ -59,10 +70,3 @@ def number(value: float | int | None, digits: int = 0) -> str:
         return symbol("–", "-")
     return f"{value:,.{digits}f}" if digits else f"{int(value):,}"
 
-
-def wide(console: Console, renderable: Any) -> None:  # noqa: ANN401 - whatever Rich can render
-    """Print a table; into a pipe or file with all its width, so that nothing is folded for a script."""
-    if console.is_terminal:
-        console.print(renderable)
-    else:
-        console.print(renderable, width=220, no_wrap=False)

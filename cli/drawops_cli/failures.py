@@ -39,7 +39,8 @@ class FunctionFailed(Failure):
         except ValueError:
             answer = {}
         self.kind = str(answer.get("errorType", "Error"))
-        self.message = str(answer.get("errorMessage") or payload.decode(errors="replace"))
+        message = str(answer.get("errorMessage") or payload.decode(errors="replace"))
+        self.message = " ".join(message.split())
         super().__init__(f"{function} failed with {self.kind}: {self.message}")
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from drawops_cli.console import out
+from drawops_cli.console import err, out
 from drawops_cli.failures import Failure
 from drawops_cli.invoke import folder_name, physical_name
 from drawops_cli.project import project_root, state_directory
@@ -20,6 +20,8 @@ from drawops_cli.target import Profile, Region, Stack, Target, choose
 _POLL_SECONDS = 1.0
 _SPAN = re.compile(r"^(\d+)([smhd])$")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+# What Lambda itself says about every invocation, as text or as JSON.
+_PLATFORM = re.compile(r'^((START|END|REPORT) RequestId: |\{.*"type": ?"platform\.)')
 _LEVEL_STYLES = {"ERROR": "red", "CRITICAL": "red", "WARNING": "yellow", "WARN": "yellow", "DEBUG": "dim"}
 # Fields of a JSON log line that the printed line shows otherwise, or that tell nothing new.
 _KNOWN = {"level", "location", "message", "timestamp", "service", "type", "time", "record", "requestId"}
@@ -67,7 +69,8 @@ def logs(
     _print_group(
         target,
         target.output("FunctionsLogGroupName"),
-        lambda stream: wanted is None or f"/{wanted}[" in f"/{stream}",
+        # Streams of a log group that functions share are named <date>/<function>[<version>]<id>.
+        lambda stream: wanted is None or f"/{wanted}[" in stream,
         start,
         lines,
         follow,
@@ -102,6 +105,8 @@ def _print_group(
         except client.exceptions.ResourceNotFoundException:
             raise Failure(f"There is no log group {group} yet: nothing has run.") from None
         fresh = [event for event in events if _identity(event) not in seen]
+        if first and not fresh:
+            err.print("Nothing was logged in that time.")
         for event in fresh[-lines:] if first else fresh:
             _print_event(event, names, as_json)
         seen.update(_identity(event) for event in fresh)
@@ -127,6 +132,8 @@ def _print_event(event: dict[str, Any], names: dict[str, str], as_json: bool) ->
     message = event["message"].rstrip()
     if as_json:
         print(message)
+        return
+    if _PLATFORM.match(message):
         return
     moment = datetime.fromtimestamp(event["timestamp"] / 1000, UTC).astimezone().strftime("%H:%M:%S")
     function = next((short for name, short in names.items() if name in event["logStreamName"]), "")

@@ -9,7 +9,7 @@ from drawops.catalog import Revision, Status
 from rich.text import Text
 
 from drawops_cli import downloads, lookup
-from drawops_cli.console import STATUS_STYLES, err, number, out, print_json, table, wide
+from drawops_cli.console import STATUS_STYLES, err, is_narrow, number, out, print_json, table
 from drawops_cli.failures import Failure
 from drawops_cli.steps import Steps
 from drawops_cli.target import Profile, Region, Stack, choose
@@ -82,22 +82,25 @@ def _print(found: list[Revision]) -> None:
         err.print("No drawings yet. Drop one with `drawops submit FILE`.")
         return
     short = lookup.short_ids(found)
-    made = table(
-        *("id", "drawing", "pages", "texts", "confidence", "seconds", "changed", "status"),
-        right=("pages", "texts", "confidence", "seconds"),
-    )
+    narrow = is_narrow()
+    columns = ["id", "drawing", "pages", "texts", "confidence", "status"]
+    if not narrow:
+        columns += ["code", "seconds", "changed (UTC)"]
+    made = table(*columns, right=("pages", "texts", "confidence", "seconds"))
     for revision in found:
-        status = Text(revision.status.value.lower(), STATUS_STYLES[revision.status.value])
-        if revision.code:
-            status.append(f" {revision.code}")
-        made.add_row(
+        cells = [
             short[revision.drawing_id],
             Text(revision.key),
             number(revision.pages),
             number(revision.texts),
             number(revision.mean_confidence, 3),
-            number(revision.seconds, 1),
-            revision.updated_at[:19].replace("T", " "),
-            status,
-        )
-    wide(out, made)
+            Text(revision.status.value.lower(), STATUS_STYLES[revision.status.value]),
+        ]
+        if not narrow:
+            cells += [
+                revision.code or "",
+                number(revision.seconds, 1),
+                revision.updated_at[:19].replace("T", " "),
+            ]
+        made.add_row(*cells)
+    out.print(made)

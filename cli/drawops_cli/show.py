@@ -8,7 +8,7 @@ from drawops.contracts.reading import DrawingResult, Page
 from rich.text import Text
 
 from drawops_cli import downloads, lookup
-from drawops_cli.console import STATUS_STYLES, number, out, print_json, table, wide
+from drawops_cli.console import STATUS_STYLES, number, out, print_json, table
 from drawops_cli.target import Profile, Region, Stack, choose
 
 
@@ -85,14 +85,18 @@ def _print_result(result: DrawingResult, limit: int, only: int | None) -> None:
             number(_mean_confidence(page), 3),
             number(timings.decode + timings.detect + timings.recognise, 1),
         )
-    wide(out, made)
+    out.print(made)
     for warning in result.warnings:
         where = f"page {warning.page}: " if warning.page else ""
         out.print(Text.assemble(("warning   ", "yellow"), f"{where}{warning.message} ({warning.code})"), soft_wrap=True)
     chosen = [(page, text) for page in result.pages if only in (None, page.number) for text in page.texts]
     if not limit or not chosen:
         return
-    listed = table("text", "confidence", "angle", "x", "y", "source", "id", right=("confidence", "angle", "x", "y"))
+    listed = table(
+        *("text", "confidence", "angle", "x", "y", "source", "id"),
+        right=("confidence", "angle", "x", "y"),
+        fold="text",
+    )
     for _, text in chosen[:limit]:
         listed.add_row(
             Text(text.text),
@@ -103,7 +107,7 @@ def _print_result(result: DrawingResult, limit: int, only: int | None) -> None:
             text.source.value,
             text.id,
         )
-    wide(out, listed)
+    out.print(listed)
     if len(chosen) > limit:
         out.print(f"{len(chosen) - limit:,} more: --texts {len(chosen)}", style="dim")
 
@@ -117,7 +121,7 @@ def _print_revisions(revisions: list[Revision]) -> None:
             Text(revision.status.value.lower(), STATUS_STYLES[revision.status.value]),
             number(revision.texts),
         )
-    wide(out, made)
+    out.print(made)
 
 
 def _mean_confidence(page: Page) -> float | None:

@@ -9,7 +9,7 @@ from drawops.catalog import Status
 from drawops_local.cloud import Cloud, CloudFailed, CloudStatus
 from rich.text import Text
 
-from drawops_cli.console import STATUS_STYLES, err, number, out, print_json, symbol, table, wide
+from drawops_cli.console import STATUS_STYLES, err, number, out, print_json, symbol, table
 from drawops_cli.project import project_root, state_directory
 from drawops_cli.target import Profile, Region, Stack, Target, choose, on_local_cloud
 
@@ -104,7 +104,7 @@ def _print(report: dict[str, Any], target: Target | None) -> None:
         for server in servers:
             state = "up" if server["healthy"] else "not answering" if server["pid"] else "down"
             made.add_row(server["name"], Text(state, "green" if state == "up" else "red"), server["url"], str(server["pid"] or "-"))
-        wide(out, made)
+        out.print(made)
     if target is None:
         err.print("The local cloud is down. Start it with `drawops up`.")
         return

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from drawops_cli import tracking
-from drawops_cli.console import STATUS_STYLES, err, number, out, print_json, symbol, table, wide
+from drawops_cli.console import STATUS_STYLES, err, number, out, print_json, symbol, table
 from drawops_cli.failures import Failure
 from drawops_cli.target import Profile, Region, Stack, Target, choose
 
@@ -146,8 +146,6 @@ def print_outcome(everything: Sequence[tracking.Progress], seconds: float) -> No
     for progress in everything:
         revision = progress.revision
         status = Text(progress.status.lower(), STATUS_STYLES[progress.status])
-        if revision and revision.code:
-            status.append(f" {revision.code}")
         made.add_row(
             Text(progress.submission.key),
             number(revision.pages if revision else None),
@@ -156,7 +154,7 @@ def print_outcome(everything: Sequence[tracking.Progress], seconds: float) -> No
             number(progress.seconds, 1),
             status,
         )
-    wide(out, made)
+    out.print(made)
     for progress in everything:
         if progress.revision and progress.revision.reason:
             line = f"{progress.submission.key}: {progress.revision.code}: {progress.revision.reason}"

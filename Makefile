@@ -1,0 +1,96 @@
+# Everything a contributor types. Works with GNU make 3.81 and needs only Python 3.11 or newer.
+# Environments: .venv (commands, tests) and .drawops/ (tools, local cloud). Nothing outside the project is touched.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+
+# The first interpreter that is new enough; PYTHON=/path/to/python chooses another.
+ifndef PYTHON
+PYTHON := $(shell for name in python3 python3.13 python3.12 python3.11 python3.14 python; do \
+	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && command -v "$$name" && break; done)
+endif
+
+# The user's uv, else one of our own in .drawops/tools.
+UV_VERSION := 0.13.9
+TOOLS := .drawops/tools
+UV := $(shell command -v uv 2>/dev/null || echo $(TOOLS)/bin/uv)
+
+VENV := .venv
+IN_VENV := $(VENV)/bin
+SETUP := $(VENV)/drawops-setup
+PACKAGES := layers/core containers/vision .
+LOCKED := $(wildcard requirements/*.in layers/*/requirements.in local/requirements/*.in containers/*/requirements*.in)
+TYPED := layers/core/drawops containers/vision/drawops_vision cli/drawops_cli local/drawops_local
+DEXPI ?= ../shared/data/dexpi
+
+# A make around the recipe must not talk to the make that `sam build` runs for the layer.
+NO_MAKE := MAKEFLAGS= MFLAGS= MAKELEVEL=
+
+.PHONY: help setup demo test lint format types lock up down benchmark clean
+
+help: ## this list
+	@echo "drawops: read engineering drawings on AWS or on this machine"
+	@echo
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
+	@echo
+	@echo "  $(IN_VENV)/drawops --help      the command itself, after make setup"
+
+setup: $(SETUP) ## install everything into .venv (done once; the other targets call it)
+
+demo: $(SETUP) ## read three sample drawings on a local cloud of its own, then stop it
+	@$(NO_MAKE) exec $(IN_VENV)/drawops demo
+
+test: lint types ## lint, types and the whole test suite, local cloud included
+	@$(NO_MAKE) exec $(IN_VENV)/python -m pytest --durations=15
+
+lint: $(SETUP) ## ruff and cfn-lint
+	@$(IN_VENV)/ruff check .
+	@$(IN_VENV)/ruff format --check --quiet . || { echo "Run make format."; exit 1; }
+	@$(IN_VENV)/cfn-lint template.yaml
+
+format: $(SETUP) ## let ruff rewrite the code
+	@$(IN_VENV)/ruff check --fix-only --quiet .
+	@$(IN_VENV)/ruff format .
+
+types: $(SETUP) ## mypy, strict
+	@$(IN_VENV)/mypy $(TYPED)
+
+lock: $(UV) ## pin all requirements*.in again; UPGRADE=1 takes newer versions
+	@for source in $(LOCKED); do \
+		echo "$$source"; \
+		$(UV) pip compile --quiet "$$source" --universal --python-version 3.11 --generate-hashes --no-header \
+			--no-emit-index-url --no-emit-find-links --no-emit-package drawops --no-emit-package drawops-core \
+			--no-emit-package drawops-vision $(if $(UPGRADE),--upgrade) -o "$${source%.in}.txt" >/dev/null || exit 1; \
+	done
+
+up: $(SETUP) ## start the local cloud with drawops in it
+	@$(NO_MAKE) exec $(IN_VENV)/drawops up
+
+down: $(SETUP) ## stop the local cloud; its state is kept
+	@$(IN_VENV)/drawops down
+
+benchmark: $(SETUP) ## read the DEXPI sheets through the local cloud and score them (DEXPI=folder)
+	@$(NO_MAKE) $(IN_VENV)/drawops up
+	@$(IN_VENV)/drawops submit -r "$(DEXPI)" --prefix dexpi/
+	@$(IN_VENV)/drawops results --status processed --out .drawops/benchmark >/dev/null
+	@$(IN_VENV)/python benchmarks/read_dexpi.py --results .drawops/benchmark
+
+clean: ## remove what was built; drawings of the local cloud (.drawops/cloud) stay
+	@if [ -x $(IN_VENV)/drawops ]; then $(IN_VENV)/drawops down; fi
+	@rm -rf $(VENV) .drawops/envs .drawops/images .drawops/cache .drawops/tools .drawops/demo .drawops/demo-logs \
+		.drawops/benchmark .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis results/demo
+
+$(SETUP): requirements/dev.txt pyproject.toml layers/core/pyproject.toml containers/vision/pyproject.toml | $(UV)
+	@if [ -z "$(PYTHON)" ]; then echo "Python 3.11 or newer is needed. Install it, or name it: make PYTHON=/path/to/python"; exit 1; fi
+	@$(IN_VENV)/python -c '' 2>/dev/null || { echo "making $(VENV)"; $(UV) venv --quiet --clear --python "$(PYTHON)" $(VENV); }
+	@echo "installing the locked packages into $(VENV)"
+	@$(UV) pip install --quiet --python $(IN_VENV)/python --require-hashes -r requirements/dev.txt
+	@$(UV) pip install --quiet --python $(IN_VENV)/python --no-deps $(foreach package,$(PACKAGES),-e ./$(package))
+	@touch $@
+
+$(TOOLS)/bin/uv:
+	@if [ -z "$(PYTHON)" ]; then echo "Python 3.11 or newer is needed. Install it, or name it: make PYTHON=/path/to/python"; exit 1; fi
+	@echo "installing uv $(UV_VERSION) into $(TOOLS)"
+	@"$(PYTHON)" -m venv $(TOOLS)
+	@$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@touch $@
