@@ -7,6 +7,9 @@ One seed gives the same bytes every time. How it is built, and where it grows:
 
     faces.py    typefaces out of pinned packages (Vera, single-stroke CAD lettering)
     model.py    a drawing: paths, circles and texts in millimetres
+    draft.py    the drafting board: finds free places for texts
+    border.py   frame, title block, revisions, notes
+    symbols.py, equipment.py                                        (other symbols: an entry each)
     pid.py      content: piping and instrumentation diagrams        (other kinds: a module each)
     raster.py   drawing -> grey picture          pdf.py   drawing -> vector PDF or scanned PDF
     scan.py     the scanned look                                    (other faults: more fields of `Scanner`)

@@ -12,8 +12,8 @@ EPILOG = """\
 what is written into DIR
   pid-A3-clean-0001.png    one picture (or PDF) a sheet; the number is the seed
   pid-A3-clean-0001.json   its size, resolution and texts: string, quad, angle
-  Label.txt                all sheets in PaddleOCR's detection format: NAME<TAB>[{"transcription": ...,
-                           "points": [[x, y] x 4], "difficult": false}, ...]
+  Label.txt                the sheets of this run (an older one is replaced), in PaddleOCR's detection format:
+                           NAME<TAB>[{"transcription": ..., "points": [[x, y] x 4], "difficult": false}, ...]
 
 Quads are in pixels (of a PDF: rendered at --dpi), clockwise from the text's own top-left, tight around the
 ink. The same options always write the same bytes.

@@ -12,19 +12,11 @@ from itertools import pairwise
 
 from drawops_vision.sheets import border, symbols
 from drawops_vision.sheets.draft import Draft, Spot, Style
+from drawops_vision.sheets.equipment import KINDS, TALL, Place, Unit
 from drawops_vision.sheets.faces import noto_chinese, simplex, vera
-from drawops_vision.sheets.model import Drawing, Fill, Horizontal, Point, Rectangle, Vertical, arc
+from drawops_vision.sheets.model import Drawing, Fill, Horizontal, Point, Rectangle, Vertical
 from drawops_vision.sheets.symbols import Axis, Valve
 
-NAMES = {
-    "column": ("STABILISER", "STRIPPER", "ABSORBER", "DEETHANISER", "REGENERATOR"),
-    "vessel": ("FEED SURGE DRUM", "FLASH DRUM", "KO DRUM", "REFLUX DRUM", "BUFFER VESSEL"),
-    "drum": ("REFLUX ACCUMULATOR", "3-PHASE SEPARATOR", "CONDENSATE DRUM", "BLOWDOWN DRUM"),
-    "exchanger": ("FEED PREHEATER", "OVERHEAD CONDENSER", "BOTTOMS COOLER", "REBOILER", "TRIM COOLER"),
-    "pump": ("FEED PUMP", "REFLUX PUMP", "BOTTOMS PUMP", "CHARGE PUMP", "TRANSFER PUMP"),
-    "tank": ("STORAGE TANK", "DAY TANK", "SLOP TANK", "METHANOL TANK"),
-}
-LETTER = {"column": "C", "vessel": "V", "drum": "D", "exchanger": "E", "pump": "P", "tank": "TK"}
 SERVICES = ("P", "PL", "PG", "HC", "WC", "CW", "LS", "CD", "FG", "N", "AM", "DM", "BF")
 SPECS = ("A1A", "A1B", "B1A", "B3C", "A3K", "D2A", "75HB13", "CS150", "SS304")
 INSULATION = ("IH", "PP", "HC", "N", "ST", "")
@@ -49,19 +41,6 @@ REMARKS = (
 
 CONTROLLER = 12.5
 """How far above a pipe the middle of a controller's balloon is, in mm times the module."""
-
-
-@dataclass(frozen=True)
-class Unit:
-    """A piece of equipment on the sheet, with the places where pipes meet it (mm)."""
-
-    kind: str
-    tag: str
-    box: Rectangle
-    inlet: Point
-    outlet: Point
-    outlet_down: bool
-    top: Point
 
 
 @dataclass
@@ -105,7 +84,7 @@ def draw(seed: int, width: float, height: float, chinese: bool = False) -> Drawi
     drawing = Drawing(width, height, title=number)
     draft = Draft(drawing, rng, _style(rng, width, chinese))
     inside = border.frame(draft)
-    title = f"P&ID {rng.choice(NAMES['column'])} AND {rng.choice(NAMES['exchanger'])}"
+    title = f"P&ID {rng.choice(KINDS['column'].names)} AND {rng.choice(KINDS['exchanger'].names)}"
     bottom = border.bottom_strip(draft, inside, number, title)
     _Plant(draft, (inside[0], inside[1], inside[2], bottom), area).draw()
     return drawing
@@ -161,7 +140,7 @@ class _Plant:
         pipes = [self._feed(units[0], x0 + reach - 2 * k)]
         pipes += [self._join(a, b, base) for a, b in pairwise(units)]
         pipes.append(self._product(units[-1], x1 - reach + 2 * k, base))
-        tall = [unit for unit in units if unit.kind in ("column", "vessel", "drum")]
+        tall = [unit for unit in units if unit.kind in TALL]
         if tall:
             pipes.append(self._overhead(tall[0], overhead, x1 - reach + 2 * k))
         for unit in units:
@@ -187,159 +166,33 @@ class _Plant:
         return f"{letter}-{self.unit_number}{self._serial:02d}"
 
     def _equipment(self, left: float, right: float, overhead: float, base: float) -> list[Unit]:
+        """Pick kinds until the band is full and space them evenly; pumps follow what they can draw from."""
         k, rng = self.k, self.rng
+        room, gap, used = right - left, 37 * k, 0.0
         kinds: list[str] = []
-        room = right - left
-        widths = {"column": 14, "vessel": 17, "drum": 36, "exchanger": 27, "pump": 11, "tank": 30}
-        gap = 37 * k
-        used = 0.0
         while True:
-            choices = ["column", "vessel", "drum", "exchanger", "tank"]
-            if kinds:
-                choices = [kind for kind in choices if kind != kinds[-1]]
-                if kinds[-1] in ("column", "vessel", "tank"):
-                    choices += ["pump"] * 4
+            choices = [kind for kind in KINDS if kind != "pump" and kind not in kinds[-1:]]
+            if kinds and kinds[-1] in ("column", "vessel", "tank"):
+                choices += ["pump"] * 4
             kind = rng.choice(choices)
-            used += widths[kind] * k + gap
+            used += KINDS[kind].width * k + gap
             if used > room + gap * 0.4 and kinds:
                 break
             kinds.append(kind)
-        spare = room - sum(widths[kind] * k for kind in kinds)
-        step = spare / (len(kinds) + 1)
+        step = (room - sum(KINDS[kind].width * k for kind in kinds)) / (len(kinds) + 1)
         x = left + step
         units = []
         for kind in kinds:
-            width = widths[kind] * k
-            units.append(self._unit(kind, x, width, overhead, base))
-            x += width + step
+            place = Place(x, KINDS[kind].width * k, overhead, base)
+            tag = self._tag(KINDS[kind].letter) + (rng.choice(("A/B", "A", "")) if kind == "pump" else "")
+            units.append(Unit(kind, tag, KINDS[kind].draw(self.draft, place)))
+            x = place.right + step
         return units
-
-    def _unit(self, kind: str, x: float, w: float, overhead: float, base: float) -> Unit:
-        draft, k, rng = self.draft, self.k, self.rng
-        pen = draft.style.thick
-        tag = self._tag(LETTER[kind])
-        if kind == "pump":
-            tag += rng.choice(("A/B", "A", ""))
-        middle = x + w / 2
-        span = base - overhead
-        if kind in ("column", "vessel"):
-            h = span * (0.66 if kind == "column" else 0.45)
-            bottom = base - 11 * k
-            top = bottom - h
-            head = w / 4
-            draft.shape(
-                [
-                    *arc((middle, top + head), w / 2, head, 180, 360),
-                    *arc((middle, bottom - head), w / 2, head, 0, 180),
-                ],
-                pen,
-                Fill.PAPER,
-            )
-            if kind == "column":
-                for tray in range(6):
-                    y = top + 2 * head + (h - 4 * head) * tray / 5
-                    side = x if tray % 2 else x + w * 0.25
-                    draft.line([(side, y), (side + w * 0.75, y)])
-            inlet = (x, top + h * rng.uniform(0.35, 0.5))
-            unit = Unit(kind, tag, (x, top, x + w, bottom), inlet, (middle, bottom), True, (middle, top))
-        elif kind == "drum":
-            h = 13 * k
-            top = overhead + span * rng.uniform(0.3, 0.45)
-            head = h / 4
-            draft.shape(
-                [
-                    *arc((x + head, top + h / 2), head, h / 2, 90, 270),
-                    *arc((x + w - head, top + h / 2), head, h / 2, -90, 90),
-                ],
-                pen,
-                Fill.PAPER,
-            )
-            for share in (0.25, 0.75):
-                foot = x + w * share
-                draft.shape(
-                    [
-                        (foot - 2 * k, top + h),
-                        (foot + 2 * k, top + h),
-                        (foot + 1.4 * k, top + h + 3 * k),
-                        (foot - 1.4 * k, top + h + 3 * k),
-                    ]
-                )
-            unit = Unit(
-                kind,
-                tag,
-                (x, top, x + w, top + h),
-                (x, top + h * 0.5),
-                (middle, top + h),
-                True,
-                (middle, top),
-            )
-        elif kind == "exchanger":
-            h = 10 * k
-            top = overhead + span * rng.uniform(0.34, 0.5)
-            draft.rectangle((x + 3 * k, top, x + w - 3 * k, top + h), pen, Fill.PAPER)
-            draft.rectangle((x, top + 0.5 * k, x + 3 * k, top + h - 0.5 * k), pen, Fill.PAPER)
-            draft.rectangle((x + w - 3 * k, top + 0.5 * k, x + w, top + h - 0.5 * k), pen, Fill.PAPER)
-            zigzag = [
-                (x + 3 * k, top + h / 2),
-                (x + w * 0.35, top + h / 2),
-                (x + w * 0.42, top + 2 * k),
-                (x + w * 0.58, top + h - 2 * k),
-                (x + w * 0.65, top + h / 2),
-                (x + w - 3 * k, top + h / 2),
-            ]
-            draft.line(zigzag, draft.style.medium)
-            unit = Unit(
-                kind,
-                tag,
-                (x, top, x + w, top + h),
-                (x, top + h / 2),
-                (x + w, top + h / 2),
-                False,
-                (middle, top),
-            )
-        elif kind == "tank":
-            h = span * 0.4
-            bottom = base - 9 * k
-            top = bottom - h
-            draft.shape(
-                [(x, bottom), (x, top), (middle, top - 4 * k), (x + w, top), (x + w, bottom)], pen, Fill.PAPER
-            )
-            unit = Unit(
-                kind,
-                tag,
-                (x, top - 4 * k, x + w, bottom),
-                (x, top + h * 0.3),
-                (x + w * 0.7, bottom),
-                True,
-                (middle, top - 4 * k),
-            )
-        else:
-            r = w / 2
-            draft.circle((middle, base), r, pen, Fill.PAPER)
-            draft.shape([(middle, base - r), (middle + r, base), (middle, base + r)], draft.style.medium)
-            draft.shape(
-                [
-                    (middle - r * 0.5, base + r * 0.87),
-                    (middle + r * 0.5, base + r * 0.87),
-                    (middle + r * 0.9, base + r * 1.4),
-                    (middle - r * 0.9, base + r * 1.4),
-                ]
-            )
-            unit = Unit(
-                kind,
-                tag,
-                (x, base - r, x + w, base + r * 1.4),
-                (x, base),
-                (x + w, base),
-                False,
-                (middle, base - r),
-            )
-        return unit
 
     def _unit_tag(self, unit: Unit) -> None:
         """Inside large equipment, beside or under the rest."""
         k = self.k
-        x0, y0, x1, y1 = unit.box
+        x0, y0, x1, y1 = unit.outline.box
         middle = (x0 + x1) / 2
         if unit.kind in ("tank", "drum"):
             inside = Spot((middle, y0 + (y1 - y0) * 0.55), 0.0, Horizontal.CENTRE, Vertical.MIDDLE)
@@ -359,10 +212,11 @@ class _Plant:
         """The block of design data above each piece of equipment, as on most P&IDs."""
         k = self.k
         for unit in units:
-            middle = (unit.box[0] + unit.box[2]) / 2
+            kind = KINDS[unit.kind]
+            middle = (unit.outline.box[0] + unit.outline.box[2]) / 2
             lines = [
                 (unit.tag, 1.35, 4.4),
-                *((line, 0.9, 3.5) for line in (self.rng.choice(NAMES[unit.kind]), *self._data(unit.kind))),
+                *((line, 0.9, 3.5) for line in (self.rng.choice(kind.names), *kind.data(self.rng))),
             ]
             y = top
             for line, size, pitch in lines:
@@ -372,41 +226,6 @@ class _Plant:
                 if self.draft.is_free(text.bounds(), 0.0):
                     self.draft.put(text)
                 y += pitch * k
-
-    def _data(self, kind: str) -> list[str]:
-        rng = self.rng
-        pressure = rng.choice((3.5, 6.0, 10.0, 16.0, 25.0, 40.0))
-        cold, hot = rng.choice((-29, -10, 0, 5)), rng.choice((65, 80, 120, 150, 200, 260))
-        design = f"{pressure:.1f} barg / {hot} °C"
-        material = rng.choice(("CS + 3 mm CA", "SS 316L", "KCS A516-70", "CS / SS 304"))
-        if kind in ("column", "vessel", "drum"):
-            diameter = rng.randrange(600, 4200, 100)
-            return [
-                f"Ø{diameter} x {diameter * rng.choice((2, 3, 4))} T/T",
-                f"DP {design}",
-                f"DT {cold}/{hot} °C",
-                material,
-            ]
-        if kind == "exchanger":
-            return [
-                f"DUTY {rng.randint(120, 9800)} kW",
-                f"AREA {rng.uniform(8, 420):.1f} m²",
-                f"SHELL {design}",
-                f"TUBE {design}",
-            ]
-        if kind == "pump":
-            return [
-                f"{rng.uniform(2, 320):.1f} m³/h x {rng.randint(15, 180)} m",
-                f"{rng.choice((1.5, 5.5, 11, 22, 45, 75)):g} kW / 400 V",
-                f"DP {design}",
-                material,
-            ]
-        return [
-            f"VOLUME {rng.randrange(20, 900, 10)} m³",
-            f"Ø{rng.randrange(3, 14)}.0 m x {rng.randrange(4, 15)}.5 m",
-            f"DT {cold}/{hot} °C",
-            material,
-        ]
 
     def _pipe(self, points: list[Point]) -> Pipe:
         rng = self.rng
@@ -429,10 +248,10 @@ class _Plant:
         return f"{letter}-{self.rng.randint(100, 999)}"
 
     def _feed(self, unit: Unit, x: float) -> Pipe:
-        pipe = self._pipe([(x, unit.inlet[1]), unit.inlet])
+        pipe = self._pipe([(x, unit.outline.inlet[1]), unit.outline.inlet])
         symbols.connector(
             self.draft,
-            (x, unit.inlet[1]),
+            (x, unit.outline.inlet[1]),
             False,
             self._other_sheet(),
             f"{self.rng.choice(FEEDS)} {self._somewhere()}",
@@ -440,15 +259,19 @@ class _Plant:
         return pipe
 
     def _leave(self, unit: Unit, base: float) -> list[Point]:
-        return [unit.outlet, (unit.outlet[0], base)] if unit.outlet_down else [unit.outlet]
+        return (
+            [unit.outline.outlet, (unit.outline.outlet[0], base)]
+            if unit.outline.outlet_down
+            else [unit.outline.outlet]
+        )
 
     def _join(self, a: Unit, b: Unit, base: float) -> Pipe:
         points = self._leave(a, base)
-        left, right = max(points[-1][0], a.box[2]), b.box[0]
-        if abs(points[-1][1] - b.inlet[1]) > 0.01:
+        left, right = max(points[-1][0], a.outline.box[2]), b.outline.box[0]
+        if abs(points[-1][1] - b.outline.inlet[1]) > 0.01:
             x = left + (right - left) * self.rng.uniform(0.45, 0.7)
-            points += [(x, points[-1][1]), (x, b.inlet[1])]
-        return self._pipe([*points, b.inlet])
+            points += [(x, points[-1][1]), (x, b.outline.inlet[1])]
+        return self._pipe([*points, b.outline.inlet])
 
     def _product(self, unit: Unit, x: float, base: float) -> Pipe:
         points = self._leave(unit, base)
@@ -458,7 +281,7 @@ class _Plant:
         return pipe
 
     def _overhead(self, unit: Unit, y: float, x: float) -> Pipe:
-        pipe = self._pipe([unit.top, (unit.top[0], y), (x, y)])
+        pipe = self._pipe([unit.outline.top, (unit.outline.top[0], y), (x, y)])
         symbols.connector(self.draft, (x, y), True, self._other_sheet(), f"GAS TO {self._somewhere()}")
         return pipe
 
@@ -481,7 +304,7 @@ class _Plant:
             return
         k = self.k
         serial = iter(range(1, 9))
-        for x, y in (unit.inlet, unit.outlet, unit.top):
+        for x, y in (unit.outline.inlet, unit.outline.outlet, unit.outline.top):
             name = f"N{next(serial)}"
             self.draft.search(
                 name,
@@ -501,7 +324,7 @@ class _Plant:
     def _relief(self, unit: Unit, overhead: float) -> None:
         """Safety valve on the top nozzle, with its tag and set pressure."""
         k, draft = self.k, self.draft
-        x, top = unit.top
+        x, top = unit.outline.top
         y = max(overhead + 7 * k, top - 16 * k)
         if top - y < 7 * k or not draft.is_free((x - 3 * k, y - 3 * k, x + 14 * k, top - 1.0)):
             return
@@ -527,7 +350,7 @@ class _Plant:
         """Cooling or heating medium in at the top of an exchanger and out at its bottom."""
         k, draft, rng = self.k, self.draft, self.rng
         supply, back = rng.choice((("CWS", "CWR"), ("LS", "CD"), ("HOS", "HOR")))
-        x0, y0, x1, y1 = unit.box
+        x0, y0, x1, y1 = unit.outline.box
         for x, y, sign, name in ((x0 + 7 * k, y0, -1.0, supply), (x1 - 7 * k, y1, 1.0, back)):
             length = 13 * k
             end = y + sign * length
@@ -645,7 +468,7 @@ class _Plant:
     def _vessel_instruments(self, unit: Unit) -> None:
         """Level, pressure and temperature instruments left and right of a vessel."""
         k, draft, rng = self.k, self.draft, self.rng
-        x0, y0, x1, y1 = unit.box
+        x0, y0, x1, y1 = unit.outline.box
         letters = rng.sample(("LT", "LG", "PI", "TI", "LSHH", "LSLL", "PT", "TE"), 4)
         for name in letters:
             for share, left in ((0.2, False), (0.8, False), (0.55, False), (0.8, True), (0.15, True)):
