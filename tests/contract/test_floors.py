@@ -46,4 +46,4 @@ def test_no_heavy_library_reaches_a_lambda(floor: str) -> None:
 
 def test_no_module_is_called_utils() -> None:
     for floor in FLOORS:
-        assert not [path for path in (ROOT / floor).rglob("*util*")]
+        assert not list((ROOT / floor).rglob("*util*"))

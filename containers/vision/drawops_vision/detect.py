@@ -50,16 +50,19 @@ def is_blank(tile: NDArray[np.uint8]) -> bool:
     return True
 
 
-def session(model: str, threads: int) -> onnxruntime.InferenceSession:
-    """Open a network. `threads` 0 leaves the number to ONNX Runtime (one a core).
+def session(model: str, threads: int, arena: bool) -> onnxruntime.InferenceSession:
+    """Open a network, on the GPU where the installed ONNX Runtime has one.
 
-    A GPU is used where the installed ONNX Runtime has one.
+    Args:
+        model: path of the ONNX file.
+        threads: 0 leaves the number to ONNX Runtime (one a core).
+        arena: keep activations between runs. That saves a quarter of the time where all inputs have one size
+            (tiles: 0.74 instead of 1.01 CPU s) and nothing where they differ, when it only grows (lines: to
+            2.1 GB).
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    # The arena keeps the largest activations it ever saw (2.1 GB measured after long lines); without it
-    # memory returns after every run at no cost in time that could be measured.
-    options.enable_cpu_mem_arena = False
+    options.enable_cpu_mem_arena = arena
     wanted = ("CUDAExecutionProvider", "CPUExecutionProvider")
     offered = onnxruntime.get_available_providers()
     return onnxruntime.InferenceSession(model, options, providers=[p for p in wanted if p in offered])
@@ -71,7 +74,7 @@ class Detector:
     def __init__(self, model: Model, threads: int = 0) -> None:
         self._preprocessing = model.manifest.preprocessing
         self._thresholds = model.manifest.thresholds
-        self._session = session(str(model.detection), threads)
+        self._session = session(str(model.detection), threads, arena=True)
         self._input = self._session.get_inputs()[0].name
         mean = np.array(self._preprocessing.detection_mean, np.float32)
         std = np.array(self._preprocessing.detection_std, np.float32)
@@ -82,6 +85,7 @@ class Detector:
         """Run once on an empty tile, so that the first real one does not pay for it."""
         size = self._preprocessing.tile_size
         self.tile_probability(np.full((size, size), 255, np.uint8))
+        self.release()
 
     def tile_probability(self, tile: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Probability of text at every pixel, 0-255 for 0-1. `tile`: H x W grey or H x W x 3 BGR."""
@@ -96,6 +100,12 @@ class Detector:
             blob[0, channel] += self._offset[channel]
         probability = self._session.run(None, {self._input: blob})[0][0, 0, :height, :width]
         return np.asarray(probability * 255, np.uint8)
+
+    def release(self) -> None:
+        """Give back the memory that ONNX Runtime keeps for the next tile (0.4 GB)."""
+        options = onnxruntime.RunOptions()
+        options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+        self._session.run(None, {self._input: np.zeros((1, 3, 32, 32), np.float32)}, options)
 
     def page_probability(
         self, page: NDArray[np.uint8], check: Callable[[], None] = lambda: None
@@ -122,6 +132,7 @@ class Detector:
             stitched[y.core_start : y.core_stop, x.core_start : x.core_stop] = self.tile_probability(tile)[
                 inner_y, inner_x
             ]
+        self.release()
         return stitched, seen
 
     def quads(self, probability: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -19,7 +19,7 @@ from drawops.errors import Code, InvalidInput
 from numpy.typing import NDArray
 
 from drawops_vision import text_layer
-from drawops_vision.rasterise import LayerText, Limits, PageImage, check_pages, check_size
+from drawops_vision.rasterise import DEFAULT_LIMITS, LayerText, Limits, PageImage, check_pages, check_size
 
 POINTS_PER_INCH = 72
 # The end marker of a whole PDF stands in its last kilobyte; four allow for junk that mailers append.
@@ -37,25 +37,41 @@ def pages(data: bytes, limits: Limits) -> Iterator[PageImage]:
         check_pages(len(document), limits)
         document.init_forms()
         for index in range(len(document)):
-            width, height = document.get_page_size(index)
-            scale = _scale(width, height, limits)
-            check_size(index + 1, *_pixels(width, height, scale), limits)
+            try:
+                width, height = document.get_page_size(index)
+            except pypdfium2.PdfiumError as error:
+                raise _damaged(index) from error
+            # A page without size would be scaled up without end.
+            check_size(
+                index + 1, *_pixels(width, height, _scale(max(1, width), max(1, height), limits)), limits
+            )
         for index in range(len(document)):
             try:
-                yield _page(document, index, limits)
+                page = _page(document, index, limits)
             except pypdfium2.PdfiumError as error:
-                raise InvalidInput(
-                    Code.CORRUPT_FILE,
-                    f"Page {index + 1} of the PDF is damaged and cannot be drawn; export the drawing again.",
-                ) from error
+                raise _damaged(index) from error
+            yield page
     finally:
         document.close()
 
 
+def _damaged(index: int) -> InvalidInput:
+    return InvalidInput(
+        Code.CORRUPT_FILE,
+        f"Page {index + 1} of the PDF is damaged and cannot be drawn; export the drawing again.",
+    )
+
+
 def render(data: bytes, number: int, limits: Limits) -> NDArray[np.uint8]:
-    """One page (from 1) as a person sees it, text included, on the pixels that `pages` gives."""
+    """One page (from 1) as a person sees it, text included, on the pixels that `pages` gives.
+
+    Raises:
+        IndexError: there is no such page.
+    """
     document = _open(data)
     try:
+        if not 1 <= number <= len(document):
+            raise IndexError(f"page {number} of {len(document)}")
         document.init_forms()
         page = document[number - 1]
         width, height = page.get_size()
@@ -78,6 +94,9 @@ def _open(data: bytes) -> pypdfium2.PdfDocument:
             ) from error
         if not whole:
             raise truncated from error
+        if error.err_code == pdfium.FPDF_ERR_SUCCESS:
+            # PDFium's way to say that all was parsed and no page was found.
+            check_pages(0, DEFAULT_LIMITS)
         raise InvalidInput(
             Code.CORRUPT_FILE, "The PDF is damaged and cannot be opened; export the drawing again."
         ) from error

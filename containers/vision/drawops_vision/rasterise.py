@@ -40,7 +40,7 @@ class Limits:
     pixels: int = 200_000_000
     pages: int = 100
     side: int = 16
-    decode_bytes: int = 1_250_000_000
+    decode_bytes: int = 1_450_000_000
     pdf_dpi: int = 300
 
 

@@ -94,7 +94,7 @@ class Recogniser:
         self._preprocessing = model.manifest.preprocessing
         self._confidence = model.manifest.thresholds.confidence
         self._classes = model.classes
-        self._session = session(str(model.recognition), threads)
+        self._session = session(str(model.recognition), threads, arena=False)
         self._input = self._session.get_inputs()[0].name
 
     def warm_up(self) -> None:

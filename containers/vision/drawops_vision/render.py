@@ -53,16 +53,24 @@ def overlay(page_image: NDArray[np.uint8], page: Page) -> bytes:
     for quad in quads:
         cv2.fillPoly(taken, [np.round(quad).astype(np.int32)], (1,))
     for text, quad in zip(page.texts, quads, strict=True):
-        cv2.polylines(canvas, [np.round(quad).astype(np.int32)], True, _colour(text), 2, cv2.LINE_AA)
+        cv2.polylines(canvas, [_around(quad)], True, _colour(text), 2, cv2.LINE_AA)
         _label(canvas, taken, text, quad)
-    _legend(canvas, page)
-    return cv2.imencode(".png", canvas)[1].tobytes()
+    picture = np.vstack([_legend(canvas.shape[1], page), canvas])
+    return cv2.imencode(".png", picture)[1].tobytes()
 
 
 def _colour(text: Text) -> Colour:
     if text.source is TextSource.TEXT_LAYER:
         return TEXT_LAYER
     return next(colour for level, colour, _ in LEVELS if text.confidence >= level)
+
+
+def _around(quad: NDArray[np.float64]) -> NDArray[np.int32]:
+    """The quad, a little larger: quads are ink-tight, and a line on the ink would hide it."""
+    along = (quad[1] - quad[0]) / max(1.0, float(np.hypot(*(quad[1] - quad[0]))))
+    down = (quad[3] - quad[0]) / max(1.0, float(np.hypot(*(quad[3] - quad[0]))))
+    outwards = np.array([-along - down, along - down, along + down, down - along])
+    return np.asarray(np.round(quad + 3 * outwards), np.int32)
 
 
 def _extent(text: str, size: int) -> tuple[int, int, int]:
@@ -98,9 +106,9 @@ def _label(
         return
 
 
-def _legend(canvas: NDArray[np.uint8], page: Page) -> None:
-    """Say what the colours mean and how many texts have them, in the top left corner."""
-    size = int(np.clip(canvas.shape[1] / 110, 10, 30))
+def _legend(width: int, page: Page) -> NDArray[np.uint8]:
+    """A strip (H x `width` x 3) that says what the colours mean and how many texts have them."""
+    size = int(np.clip(width / 80, 8, 30))
     counts: dict[Colour, int] = {}
     for text in page.texts:
         counts[_colour(text)] = counts.get(_colour(text), 0) + 1
@@ -108,9 +116,10 @@ def _legend(canvas: NDArray[np.uint8], page: Page) -> None:
     lines = [(colour, f"{counts[colour]}  {meaning}") for colour, meaning in meanings if colour in counts]
     if not lines:
         lines = [((90, 90, 90), "no text found")]
-    step = round(size * 1.6)
-    width = max(_extent(line, size)[0] for _, line in lines) + 2 * size
-    cv2.rectangle(canvas, (0, 0), (width, step * len(lines) + size), (255, 255, 255), cv2.FILLED)
-    cv2.rectangle(canvas, (0, 0), (width, step * len(lines) + size), (90, 90, 90), 1)
-    for row, (colour, line) in enumerate(lines, start=1):
-        cv2.putText(canvas, line, (size, step * row), colour, FONT, size)
+    strip = np.full((2 * size, width, 3), 255, np.uint8)
+    x = size
+    for colour, line in lines:
+        cv2.putText(strip, line, (x, round(1.4 * size)), colour, FONT, size)
+        x += _extent(line, size)[0] + 2 * size
+    strip[-1] = 90
+    return strip
