@@ -1,0 +1,34 @@
+"""The real models, made once and kept, and small drawings made on the spot."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from drawops_vision import artifact
+from drawops_vision.reader import Reader
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="session")
+def model_dir() -> Path:
+    """The baseline model artifact, unpacked under .drawops/cache."""
+    cache = ROOT / ".drawops" / "cache"
+    folder = cache / "baseline-model"
+    if not (folder / artifact.MANIFEST).exists():
+        fresh = cache / f"baseline-model.{os.getpid()}"
+        fresh.mkdir(parents=True)
+        archive = fresh / "model.tar.gz"
+        program = ROOT / "containers" / "inference" / "baseline_model.py"
+        subprocess.run([sys.executable, str(program), "--out", str(archive)], check=True)
+        artifact.unpack_verified(archive, fresh)
+        archive.unlink()
+        fresh.replace(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def reader(model_dir: Path) -> Reader:
+    return Reader(model_dir, threads=2)
