@@ -159,7 +159,9 @@ def _deployed(root: Path, cloud: Cloud, note: Note) -> Target:
     built = root / ".aws-sam" / "drawops-build.json"
     # .aws-sam belongs to the project, not to a cloud: two of them must not build into it at once.
     with environments.locked(root / ".drawops" / "sam-build"):
-        is_built = _read(built).get("sources") == sources and (root / ".aws-sam/build/template.yaml").is_file()
+        is_built = (
+            _read(built).get("sources") == sources and (root / ".aws-sam/build/template.yaml").is_file()
+        )
         if not is_built:
             built.unlink(missing_ok=True)
         cloud.deploy(root, note, build=not is_built)
@@ -179,8 +181,12 @@ def _serve(target: Target, cloud: Cloud, artifact: Artifact, image: images.Image
         # Its processes run an image that is gone, or gave up: a new endpoint starts from what was built.
         note("replacing the endpoint")
         sagemaker.delete_endpoint(EndpointName=endpoint)
-        _wait_until(lambda: _endpoint(sagemaker, endpoint) is None, f"Endpoint {endpoint} is still being deleted.")
-    request = DeployRequest(model_name=artifact.name, model_version=artifact.version, artifact_key=artifact.key)
+        _wait_until(
+            lambda: _endpoint(sagemaker, endpoint) is None, f"Endpoint {endpoint} is still being deleted."
+        )
+    request = DeployRequest(
+        model_name=artifact.name, model_version=artifact.version, artifact_key=artifact.key
+    )
     deploy_model(target, request, note)
     _write(cloud.state / _RECORD, {**_read(cloud.state / _RECORD), "image": image.digest})
 
@@ -251,8 +257,9 @@ def _upload_once(target: Target, artifact: Artifact, note: Note) -> None:
         return
     if stored["Metadata"].get("sha256") != artifact.sha256:
         raise Failure(
-            f"Model {artifact.name} {artifact.version} in the data bucket has other content than the one built now. "
-            "Give it a new VERSION in containers/inference/baseline_model.py, or start empty with `drawops up --fresh`."
+            f"Model {artifact.name} {artifact.version} in the data bucket has other content than the one "
+            "built now. Give it a new VERSION in containers/inference/baseline_model.py, or start empty with "
+            "`drawops up --fresh`."
         )
 
 

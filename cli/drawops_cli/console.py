@@ -6,6 +6,7 @@ Rich leaves out colour when the output is no terminal or NO_COLOR is set.
 import json
 import sys
 from collections.abc import Iterable
+
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -69,4 +70,3 @@ def number(value: float | int | None, digits: int = 0) -> str:
     if value is None:
         return symbol("–", "-")
     return f"{value:,.{digits}f}" if digits else f"{int(value):,}"
-

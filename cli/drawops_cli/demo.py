@@ -5,6 +5,7 @@ import fcntl
 import os
 import shutil
 import signal
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from drawops.catalog import Status
 from drawops_local import processes
 from rich.text import Text
 
-from drawops_cli import bring_up, downloads, tracking
+from drawops_cli import bring_up, downloads
 from drawops_cli.console import err, out, symbol
 from drawops_cli.failures import Failure
 from drawops_cli.project import project_root
@@ -47,7 +48,9 @@ SAMPLES = (
 
 
 def demo(
-    folder: Annotated[Path, typer.Option("--out", help="Where drawings and results are written.")] = Path("results/demo"),
+    folder: Annotated[Path, typer.Option("--out", help="Where drawings and results are written.")] = Path(
+        "results/demo"
+    ),
     timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait for the drawings at most.")] = 900,
 ) -> None:
     """Show everything: start a local cloud of its own, read three drawings, stop it again.
@@ -87,7 +90,7 @@ def demo(
         for path in item.files:
             out.print(f"  {path}", markup=False, soft_wrap=True)
     out.print(f"\nDone in {time.monotonic() - started:.0f} s; everything was stopped. Your own drawings:")
-    out.print("  uv run drawops up", "\n  uv run drawops submit FILE…", highlight=False)
+    out.print("  uv run drawops up\n  uv run drawops submit FILE…")
     if any(progress.status != Status.PROCESSED for progress in everything):
         raise Failure("Not every drawing was read, see the table.")
 
@@ -116,55 +119,82 @@ def _alone(root: Path) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Failure("Another demo is running in this folder. Wait for it, or stop it with Ctrl-C.") from None
+            raise Failure(
+                "Another demo is running in this folder. Wait for it, or stop it with Ctrl-C."
+            ) from None
         yield
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal asked the demo to end.
+
+    Attributes:
+        number: of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 @contextmanager
 def _clean_ending(state: Path) -> Iterator[Path]:
     """Stop every process and remove every file of the demo's cloud, however the block ends.
 
-    A signal becomes a KeyboardInterrupt; another one during the clean-up is ignored, so that it completes.
-    Every process started inside inherits the cloud's marker and is found by it, the installers too.
+    The first signal raises `Interrupted`; all later ones are ignored, so that the clean-up completes. Every
+    process started inside inherits the cloud's marker and is found by it, installers and `sam` too.
     """
     _remove(state)
     temporary = state / "tmp" / "demo"
     temporary.mkdir(parents=True)
     changed = {processes.MARKER: str(state.resolve()), "TMPDIR": str(temporary)}
     before = {name: os.environ.get(name) for name in changed}
-    os.environ.update(changed)
-    handlers = {number: signal.signal(number, _interrupt) for number in _SIGNALS}
-    kept_logs = None
-    try:
-        yield state
-    except KeyboardInterrupt:
-        raise
-    except BaseException:
-        kept_logs = state.with_name("demo-logs")
-        raise
-    finally:
-        for number in _SIGNALS:
+    # What the caller ignores (nohup) stays ignored.
+    handlers = {number: signal.getsignal(number) for number in _SIGNALS}
+    caught = [number for number, handler in handlers.items() if handler is not signal.SIG_IGN]
+
+    def ignore() -> None:
+        for number in caught:
             signal.signal(number, signal.SIG_IGN)
+
+    def interrupt(number: int, frame: object) -> NoReturn:
+        ignore()
+        raise Interrupted(number)
+
+    failed = False
+    try:
+        # Two blocks: a signal between the end of the work and `ignore` must not skip the clean-up.
+        try:
+            for number in caught:
+                signal.signal(number, interrupt)
+            os.environ.update(changed)
+            tempfile.tempdir = None
+            yield state
+        except Exception:
+            failed = True
+            raise
+        finally:
+            ignore()
+    finally:
         err.print(Text(f"  {symbol('…', '...')} stopping everything", "dim"))
-        if kept_logs:
-            _keep_logs(state, kept_logs)
+        if failed:
+            _keep_logs(state, state.with_name("demo-logs"))
         _remove(state)
         for name, value in before.items():
             if value is None:
-                del os.environ[name]
+                os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-
-
-def _interrupt(number: int, frame: object) -> NoReturn:
-    raise KeyboardInterrupt
+        tempfile.tempdir = None
+        for number in caught:
+            signal.signal(number, handlers[number])
 
 
 def _remove(state: Path) -> None:
     """Stop what belongs to `state` and delete it; also what a killed demo left behind."""
-    processes.stop(processes.processes_of(state))
+    # Again until none is left: a process may have started another while it was being stopped.
+    while found := processes.processes_of(state):
+        processes.stop(found)
     if state.exists():
         shutil.rmtree(state)
 
@@ -176,5 +206,3 @@ def _keep_logs(state: Path, folder: Path) -> None:
             shutil.copytree(source, folder, dirs_exist_ok=True)
     if folder.exists():
         err.print(f"The logs are kept in {folder}", soft_wrap=True)
-
-

@@ -1,4 +1,4 @@
-"""Write what is known about a drawing into a folder: result, table of texts, overlay pictures, or the reason."""
+"""Write what is known about a drawing into a folder: result, table of texts, pictures, or the reason."""
 
 import re
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ class Downloaded:
 
 
 def folder_names(revisions: Iterable[Revision]) -> dict[tuple[str, str], str]:
-    """A folder name for each revision: its key made safe for any file system, told apart by id where needed."""
+    """A folder name for each revision: its key made safe for any file system, with its id where needed."""
     names: dict[tuple[str, str], str] = {}
     taken: set[str] = set()
     for revision in revisions:
@@ -67,7 +67,9 @@ def download(target: Target, revision: Revision, folder: Path) -> Downloaded:
 
 def load_result(target: Target, revision: Revision) -> DrawingResult:
     """The result document of a processed revision."""
-    return DrawingResult.model_validate_json(_body(target, RevisionKeys(revision.drawing_id, revision.revision).result))
+    return DrawingResult.model_validate_json(
+        _body(target, RevisionKeys(revision.drawing_id, revision.revision).result)
+    )
 
 
 def _get(target: Target, key: str, path: Path) -> Path:

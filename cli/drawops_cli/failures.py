@@ -56,7 +56,9 @@ def translated() -> Iterator[None]:
     except (CloudFailed, EnvironmentFailed, ImageNotFound, DrawopsError) as error:
         raise Failure(str(error)) from error
     except NoCredentialsError as error:
-        raise Failure("No AWS credentials found. Name a profile with --profile, or run `aws sso login`.") from error
+        raise Failure(
+            "No AWS credentials found. Name a profile with --profile, or run `aws sso login`."
+        ) from error
     except NoRegionError as error:
         raise Failure("No AWS Region set. Name one with --region or AWS_REGION.") from error
     except ProfileNotFound as error:
@@ -68,7 +70,9 @@ def translated() -> Iterator[None]:
         if code in _EXPIRED:
             raise Failure("The AWS credentials have expired. Sign in again, e.g. `aws sso login`.") from error
         if code in _DENIED:
-            raise Failure(f"AWS denies {error.operation_name}: ask for that permission, or use another --profile.") from error
+            raise Failure(
+                f"AWS denies {error.operation_name}: ask for that permission, or use another --profile."
+            ) from error
         raise Failure(f"{error.operation_name}: {error.response['Error'].get('Message') or code}") from error
     except BotoCoreError as error:
         raise Failure(str(error)) from error

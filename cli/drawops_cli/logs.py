@@ -31,7 +31,9 @@ def logs(
     name: Annotated[
         str | None, typer.Argument(metavar="FUNCTION|endpoint|cloud", help="Default: all functions.")
     ] = None,
-    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on with what comes; end with Ctrl-C.")] = False,
+    follow: Annotated[
+        bool, typer.Option("-f", "--follow", help="Go on with what comes; end with Ctrl-C.")
+    ] = False,
     since: Annotated[str, typer.Option(help="How far back: 90s, 10m, 2h, 1d.")] = "1h",
     lines: Annotated[int, typer.Option("-n", min=1, help="The last N lines only.")] = 100,
     as_json: Annotated[bool, typer.Option("--json", help="Print the lines as they were logged.")] = False,
@@ -57,7 +59,9 @@ def logs(
         return
     if name == "endpoint" and not stack and not profile and not region:
         # Also readable after the endpoint failed to start and `drawops up` gave up.
-        _print_files(sorted((state_directory(project_root()) / "sagemaker" / "logs").glob("*.log")), lines, follow)
+        _print_files(
+            sorted((state_directory(project_root()) / "sagemaker" / "logs").glob("*.log")), lines, follow
+        )
         return
     target = choose(profile, region, stack)
     if name == "endpoint":

@@ -13,7 +13,8 @@ def revisions_of(target: Target, wanted: str) -> list[Revision]:
     """All revisions of the drawing that `wanted` names, oldest first.
 
     Args:
-        wanted: a drawing id, a unique beginning of one (with or without ``d-``), an S3 key or an S3 URI.
+        wanted: a drawing id, a unique beginning of one (with or without ``d-``), an S3 key or URI, or the
+            last part of a key.
 
     Raises:
         Failure: no drawing, or more than one, is meant.
@@ -25,11 +26,15 @@ def revisions_of(target: Target, wanted: str) -> list[Revision]:
         if found := target.catalog.revisions(drawing_id):
             return found
     start = "d-" + wanted.removeprefix("d-")
-    ids = {revision.drawing_id for revision in everything(target) if revision.drawing_id.startswith(start)}
+    ids = {
+        revision.drawing_id
+        for revision in everything(target)
+        if revision.drawing_id.startswith(start) or revision.key.rsplit("/", 1)[-1] == wanted
+    }
     if not ids:
         raise Failure(f"There is no drawing {wanted}. `drawops results` lists them.")
     if len(ids) > 1:
-        raise Failure(f"{wanted} could be {', '.join(sorted(ids)[:5])}. Type more of the id.")
+        raise Failure(f"{wanted} could be {', '.join(sorted(ids)[:5])}. Type more of it.")
     return target.catalog.revisions(ids.pop())
 
 

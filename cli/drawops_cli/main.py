@@ -1,8 +1,11 @@
 """The `drawops` command: one module a verb, put together here."""
 
 import inspect
+import signal
+from typing import Any
 
 import typer
+import typer.core
 
 from drawops_cli import (
     demo,
@@ -24,7 +27,7 @@ from drawops_cli.failures import Failure, translated
 class _Group(typer.core.TyperGroup):
     """Shows expected problems as one line."""
 
-    def invoke(self, ctx: typer.Context) -> object:
+    def invoke(self, ctx: Any) -> object:  # noqa: ANN401 - click's context, which Typer keeps private
         try:
             with translated():
                 return super().invoke(ctx)
@@ -32,13 +35,14 @@ class _Group(typer.core.TyperGroup):
             err.print("error:", style="bold red", end=" ")
             err.print(str(failure), markup=False, soft_wrap=True)
             raise typer.Exit(1) from None
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interrupt:
             err.print("interrupted")
-            raise typer.Exit(130) from None
+            number = interrupt.number if isinstance(interrupt, demo.Interrupted) else signal.SIGINT
+            raise typer.Exit(128 + number) from None
 
 
 def _unwrapped(text: str) -> str:
-    """Join the lines of each paragraph, so that it is folded to the terminal; one after a \\b stays as it is."""
+    """Join the lines of each paragraph, so that help fits any terminal; one after a \\b stays as it is."""
     paragraphs = inspect.cleandoc(text).split("\n\n")
     return "\n\n".join(each if each.startswith("\b") else each.replace("\n", " ") for each in paragraphs)
 

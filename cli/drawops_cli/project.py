@@ -15,7 +15,9 @@ def project_root() -> Path:
     for candidate in (Path(__file__).resolve().parents[2], Path.cwd(), *Path.cwd().parents):
         if (candidate / "template.yaml").is_file() and (candidate / "functions").is_dir():
             return candidate
-    raise Failure("This needs the drawops checkout. Change into it (the folder with template.yaml), then try again.")
+    raise Failure(
+        "This needs the drawops checkout. Change into it (the folder with template.yaml), then try again."
+    )
 
 
 def state_directory(root: Path) -> Path:

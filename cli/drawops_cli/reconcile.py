@@ -11,9 +11,12 @@ from drawops_cli.target import Profile, Region, Stack, choose
 
 
 def reconcile(
-    sweep: Annotated[bool, typer.Option("--sweep", help="Also look for uploads that no workflow ever saw.")] = False,
+    sweep: Annotated[
+        bool, typer.Option("--sweep", help="Also look for uploads that no workflow ever saw.")
+    ] = False,
     grace: Annotated[
-        int | None, typer.Option(min=0, help="Leave alone what changed in the last N seconds [default: of the stack].")
+        int | None,
+        typer.Option(min=0, help="Leave alone what changed in the last N seconds [default: of the stack]."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     profile: Profile = None,
@@ -27,7 +30,9 @@ def reconcile(
         drawops reconcile
         drawops reconcile --sweep --grace 0
     """
-    report = bring_up.reconcile(choose(profile, region, stack), ReconcileRequest(sweep=sweep, grace_seconds=grace))
+    report = bring_up.reconcile(
+        choose(profile, region, stack), ReconcileRequest(sweep=sweep, grace_seconds=grace)
+    )
     if as_json:
         print_json(jsonable(report))
         return

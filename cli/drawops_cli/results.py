@@ -29,8 +29,12 @@ def results(
         str | None, typer.Argument(metavar="ID", help="Drawing id, a unique start of it, or the S3 key.")
     ] = None,
     status: Annotated[WantedStatus | None, typer.Option(help="Only these.", case_sensitive=False)] = None,
-    folder: Annotated[Path | None, typer.Option("--out", help="Download into this folder.", file_okay=False)] = None,
-    every_revision: Annotated[bool, typer.Option("--all", help="Also revisions that a newer upload replaced.")] = False,
+    folder: Annotated[
+        Path | None, typer.Option("--out", help="Download into this folder.", file_okay=False)
+    ] = None,
+    every_revision: Annotated[
+        bool, typer.Option("--all", help="Also revisions that a newer upload replaced.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     profile: Profile = None,
     region: Region = None,
@@ -68,10 +72,20 @@ def results(
     with Steps().step(f"download to {folder}") as note:
         for revision in found:
             note(revision.key)
-            written.append(downloads.download(target, revision, folder / names[revision.drawing_id, revision.revision]))
+            written.append(
+                downloads.download(target, revision, folder / names[revision.drawing_id, revision.revision])
+            )
         note(f"{len(found)} drawings")
     if as_json:
-        print_json([{**item.revision.model_dump(mode="json", exclude_none=True), "files": [str(path) for path in item.files]} for item in written])
+        print_json(
+            [
+                {
+                    **item.revision.model_dump(mode="json", exclude_none=True),
+                    "files": [str(path) for path in item.files],
+                }
+                for item in written
+            ]
+        )
         return
     for path in (path for item in written for path in item.files):
         out.print(str(path), markup=False, soft_wrap=True)
@@ -88,7 +102,7 @@ def _print(found: list[Revision]) -> None:
         columns += ["code", "seconds", "changed (UTC)"]
     made = table(*columns, right=("pages", "texts", "confidence", "seconds"))
     for revision in found:
-        cells = [
+        cells: list[str | Text] = [
             short[revision.drawing_id],
             Text(revision.key),
             number(revision.pages),

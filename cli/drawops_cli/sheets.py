@@ -40,7 +40,9 @@ def sheets(
     out: Annotated[Path, typer.Option(help="Folder to write to; made if missing.")],
     count: Annotated[int, typer.Option(min=1, help="How many sheets.")] = 1,
     size: Annotated[Size, typer.Option(help="Paper, landscape.", case_sensitive=False)] = Size.A3,
-    look: Annotated[SheetLook, typer.Option(help="Straight from CAD, or printed and scanned.")] = SheetLook.CLEAN,
+    look: Annotated[
+        SheetLook, typer.Option(help="Straight from CAD, or printed and scanned.")
+    ] = SheetLook.CLEAN,
     kind: Annotated[Format, typer.Option("--format", help="pdf: vectors with a text layer.")] = Format.PNG,
     dpi: Annotated[int, typer.Option(min=50, max=1200, help="Resolution of pictures.")] = 300,
     seed: Annotated[int, typer.Option(min=0, help="Of the first sheet, then +1 each.")] = 1,

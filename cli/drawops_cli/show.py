@@ -13,7 +13,9 @@ from drawops_cli.target import Profile, Region, Stack, choose
 
 
 def show(
-    drawing: Annotated[str, typer.Argument(metavar="ID", help="Drawing id, a unique start of it, or the S3 key.")],
+    drawing: Annotated[
+        str, typer.Argument(metavar="ID", help="Drawing id, a unique start of it, or the S3 key.")
+    ],
     texts: Annotated[int, typer.Option(min=0, help="How many texts to list, at most.")] = 20,
     page: Annotated[int | None, typer.Option(min=1, help="Only the texts of this page.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result document as JSON.")] = False,
@@ -65,7 +67,9 @@ def _print_head(revision: Revision) -> None:
 
 def _print_result(result: DrawingResult, limit: int, only: int | None) -> None:
     out.print(
-        Text.assemble(("model     ", "dim"), f"{result.model.name} {result.model.version}, {result.timings.total:.1f} s"),
+        Text.assemble(
+            ("model     ", "dim"), f"{result.model.name} {result.model.version}, {result.timings.total:.1f} s"
+        ),
         soft_wrap=True,
     )
     made = table(
@@ -88,7 +92,10 @@ def _print_result(result: DrawingResult, limit: int, only: int | None) -> None:
     out.print(made)
     for warning in result.warnings:
         where = f"page {warning.page}: " if warning.page else ""
-        out.print(Text.assemble(("warning   ", "yellow"), f"{where}{warning.message} ({warning.code})"), soft_wrap=True)
+        out.print(
+            Text.assemble(("warning   ", "yellow"), f"{where}{warning.message} ({warning.code})"),
+            soft_wrap=True,
+        )
     chosen = [(page, text) for page in result.pages if only in (None, page.number) for text in page.texts]
     if not limit or not chosen:
         return

@@ -103,14 +103,21 @@ def _print(report: dict[str, Any], target: Target | None) -> None:
         made = table("server", "state", "address", "process", right=["process"])
         for server in servers:
             state = "up" if server["healthy"] else "not answering" if server["pid"] else "down"
-            made.add_row(server["name"], Text(state, "green" if state == "up" else "red"), server["url"], str(server["pid"] or "-"))
+            made.add_row(
+                server["name"],
+                Text(state, "green" if state == "up" else "red"),
+                server["url"],
+                str(server["pid"] or "-"),
+            )
         out.print(made)
     if target is None:
         err.print("The local cloud is down. Start it with `drawops up`.")
         return
     endpoint = report["endpoint"]
     good = endpoint["status"] == "InService"
-    out.print(f"{'endpoint':<10}{endpoint['name']}  ", Text(endpoint["status"], "green" if good else "red"), end="")
+    out.print(
+        f"{'endpoint':<10}{endpoint['name']}  ", Text(endpoint["status"], "green" if good else "red"), end=""
+    )
     out.print(f", {number(endpoint['instances'])} instance(s)")
     if "reason" in endpoint:
         out.print(f"{'':<10}{endpoint['reason']}", style="red", markup=False)
@@ -121,5 +128,3 @@ def _print(report: dict[str, Any], target: Target | None) -> None:
         drawings.append(f" {symbol('·', '|')} " if index else "")
         drawings.append(f"{count} {name.lower()}", STATUS_STYLES[name] if count else "dim")
     out.print(drawings)
-
-

@@ -17,7 +17,7 @@ _TITLE_WIDTH = 34
 
 
 class Steps:
-    """Shows what is being done. `quietly` leaves only the lines of finished steps."""
+    """Shows what is being done, on stderr unless told otherwise."""
 
     def __init__(self, console: Console = err) -> None:
         self._console = console
@@ -35,11 +35,9 @@ class Steps:
         else:
             self._console.print(f"... {title}", markup=False, soft_wrap=True)
             yield running.note
-        self._console.print(running.finished(), soft_wrap=not self._console.is_terminal, no_wrap=True, overflow="ellipsis")
-
-    def failed(self, title: str) -> None:
-        """Mark what broke off."""
-        self._console.print(Text(f"  {symbol('✗', 'x')} {title}", style="red"))
+        self._console.print(
+            running.finished(), soft_wrap=not self._console.is_terminal, no_wrap=True, overflow="ellipsis"
+        )
 
 
 class _Running:

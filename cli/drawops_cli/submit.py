@@ -23,9 +23,15 @@ _LIVE_ROWS = 12
 
 def submit(
     paths: Annotated[list[Path], typer.Argument(metavar="FILE", help="Drawings; with -r also folders.")],
-    recursive: Annotated[bool, typer.Option("-r", "--recursive", help="Submit the drawings in folders.")] = False,
-    prefix: Annotated[str, typer.Option(help="Put before each file name to make the S3 key, e.g. plant-7/.")] = "",
-    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until every drawing has ended.")] = True,
+    recursive: Annotated[
+        bool, typer.Option("-r", "--recursive", help="Submit the drawings in folders.")
+    ] = False,
+    prefix: Annotated[
+        str, typer.Option(help="Put before each file name to make the S3 key, e.g. plant-7/.")
+    ] = "",
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", help="Wait until every drawing has ended.")
+    ] = True,
     timeout: Annotated[float, typer.Option(min=0, help="Seconds to wait at most.")] = 3600,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
     profile: Profile = None,
@@ -62,8 +68,8 @@ def submit(
     unfinished = sum(not progress.ended for progress in everything)
     if unfinished:
         raise Failure(
-            f"{unfinished} of {len(everything)} drawings have not ended after {timeout:.0f} s. They go on; look with "
-            "`drawops results` or `drawops status`."
+            f"{unfinished} of {len(everything)} drawings have not ended after {timeout:.0f} s. They go on: "
+            "look with `drawops results`."
         )
     if any(progress.status != Status.PROCESSED for progress in everything):
         raise typer.Exit(1)
@@ -96,7 +102,9 @@ def upload_all(target: Target, files: Mapping[str, Path]) -> list[tracking.Submi
     return submissions
 
 
-def follow_live(target: Target, submissions: Sequence[tracking.Submission], timeout: float) -> list[tracking.Progress]:
+def follow_live(
+    target: Target, submissions: Sequence[tracking.Submission], timeout: float
+) -> list[tracking.Progress]:
     """Follow submissions; on a terminal with a live table, elsewhere with a line for each change."""
     if not err.is_terminal:
         return tracking.follow(target.catalog, submissions, timeout, _print_change)
@@ -125,7 +133,9 @@ class _View:
         grid.add_column(no_wrap=True)
         grid.add_column(no_wrap=True, justify="right")
         for progress in rows[:_LIVE_ROWS]:
-            seconds = progress.seconds if progress.ended else time.monotonic() - progress.submission.uploaded_at
+            seconds = (
+                progress.seconds if progress.ended else time.monotonic() - progress.submission.uploaded_at
+            )
             grid.add_row(
                 Text(f"  {progress.submission.key}"),
                 Text(progress.status.lower(), STATUS_STYLES[progress.status]),

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 Profile = Annotated[
     str | None,
-    typer.Option(help="AWS profile; with --stack, work on AWS.", rich_help_panel="Where (default: local cloud)"),
+    typer.Option(
+        help="AWS profile; with --stack, work on AWS.", rich_help_panel="Where (default: local cloud)"
+    ),
 ]
 Region = Annotated[
     str | None, typer.Option(help="AWS Region of the stack.", rich_help_panel="Where (default: local cloud)")
@@ -85,7 +87,9 @@ class Target:
         try:
             return self.outputs[key]
         except KeyError:
-            raise Failure(f"Stack {self.stack} has no output {key}. Is it a drawops stack of this version?") from None
+            raise Failure(
+                f"Stack {self.stack} has no output {key}. Is it a drawops stack of this version?"
+            ) from None
 
     def functions(self) -> dict[str, str]:
         """Physical names of the stack's Lambda functions by logical id."""
@@ -110,7 +114,9 @@ class Target:
     def _resources(self, kind: str) -> dict[str, str]:
         found = self.client("cloudformation").describe_stack_resources(StackName=self.stack)["StackResources"]
         return {
-            item["LogicalResourceId"]: item["PhysicalResourceId"] for item in found if item["ResourceType"] == kind
+            item["LogicalResourceId"]: item["PhysicalResourceId"]
+            for item in found
+            if item["ResourceType"] == kind
         }
 
 
@@ -127,7 +133,9 @@ def choose(profile: str | None, region: str | None, stack: str | None) -> Target
     root = project_root()
     cloud = running_cloud(state_directory(root))
     if cloud is None:
-        raise Failure("No local cloud is up. Start it with `drawops up`, or name a stack on AWS with --stack NAME.")
+        raise Failure(
+            "No local cloud is up. Start it with `drawops up`, or name a stack on AWS with --stack NAME."
+        )
     return on_local_cloud(root, cloud)
 
 
@@ -148,7 +156,9 @@ def on_local_cloud(root: Path, cloud: Cloud) -> Target:
     """
     stack = local_stack_name(root)
     make_client = cache(cloud.client)
-    return Target("local cloud", stack, stack_outputs(make_client, stack, "Run `drawops up`."), cloud, make_client)
+    return Target(
+        "local cloud", stack, stack_outputs(make_client, stack, "Run `drawops up`."), cloud, make_client
+    )
 
 
 def on_aws(profile: str | None, region: str | None, stack: str) -> Target:
@@ -193,4 +203,3 @@ def stack_outputs(make_client: Callable[[str], Any], stack: str, fix: str) -> di
     if found["StackStatus"] in ("ROLLBACK_COMPLETE", "CREATE_FAILED", "DELETE_COMPLETE", "ROLLBACK_FAILED"):
         raise Failure(f"Stack {stack} is {found['StackStatus']}. {fix}")
     return {item["OutputKey"]: item["OutputValue"] for item in found.get("Outputs", [])}
-

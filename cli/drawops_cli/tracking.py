@@ -65,7 +65,7 @@ def files_by_key(paths: Iterable[Path], prefix: str, recursive: bool) -> dict[st
         for file, name in _files(path, recursive):
             key = prefix + name
             if found.setdefault(key, file) != file:
-                raise Failure(f"{found[key]} and {file} would both become {key}. Submit one with another --prefix.")
+                raise Failure(f"{found[key]} and {file} would both become {key}. Use another --prefix.")
             if len(key.encode()) > 1024:
                 raise Failure(f"The key of {file} is longer than the 1,024 bytes that S3 allows. Shorten it.")
     if not found:
@@ -153,4 +153,3 @@ def _look(catalog: Catalog, progress: Progress, adopted: set[str]) -> None:
             adopted.add(submission.drawing_id)
         progress.revision = found
         return
-

@@ -14,7 +14,9 @@ from drawops_cli.target import running_cloud
 
 
 def up(
-    fresh: Annotated[bool, typer.Option("--fresh", help="Start empty: wipe drawings, results and models first.")] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Start empty: wipe drawings, results and models first.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before wiping.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print where everything is as JSON.")] = False,
 ) -> None:
@@ -39,7 +41,9 @@ def up(
     target, _ = bring_up.bring_up(root, state, Steps(), restore=not fresh)
     assert target.cloud is not None
     if as_json:
-        print_json({"stack": target.stack, "outputs": target.outputs, "environment": target.cloud.environment()})
+        print_json(
+            {"stack": target.stack, "outputs": target.outputs, "environment": target.cloud.environment()}
+        )
         return
     out.print()
     out.print(f"  drop drawings into  s3://{target.raw_bucket}  at  {target.cloud.endpoint}", soft_wrap=True)
