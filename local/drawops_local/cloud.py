@@ -5,7 +5,6 @@ import fcntl
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -108,7 +107,7 @@ class Cloud:
             ports = record.setdefault("ports", {})
             for name in PREFERRED_PORTS:
                 if name not in ports:
-                    ports[name] = _free_port(wanted.get(name, 0), taken=ports.values())
+                    ports[name] = _unused_port(wanted.get(name, 0), set(ports.values()))
             record["root"] = str(root.resolve())
             if settings is not None:
                 record["settings"] = dict(settings)
@@ -263,10 +262,13 @@ class Cloud:
             return
         started_at = time.monotonic()
         # What a killed server left behind would work on the same queue and the same files.
+        known = record["servers"].get(name)
+        if known:
+            processes.stop_known(known["pid"], known["started"])
         processes.stop(self._remains(name))
         shutil.rmtree(self.state / "tmp" / name, ignore_errors=True)
         port = record["ports"][name]
-        if not _is_free(port):
+        if not processes.is_free(port):
             raise CloudFailed(f"port {port} of {name} is in use by another program; stop it, then try again")
         progress(f"{name}: starting on port {port}")
         log = self.state / LOGS / f"{name}.log"
@@ -296,8 +298,9 @@ class Cloud:
         return found
 
     def _stop_all(self) -> None:
-        # The servers first, so that they start nothing new; then whatever they had started.
-        processes.stop(self._remains("sagemaker"))
+        for server in (self._read_record() or {"servers": {}})["servers"].values():
+            processes.stop_known(server["pid"], server["started"])
+        # The servers went first, so that they start nothing new; now whatever they had started.
         processes.stop(processes.processes_of(self.state))
 
     def _server_status(self, name: str, record: Mapping[str, Any]) -> ServerStatus:
@@ -422,23 +425,9 @@ def _request(url: str, method: str = "GET", timeout: float = 60) -> dict[str, An
     return answer
 
 
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
-
-
-def _free_port(preferred: int, taken: Any) -> int:  # noqa: ANN401
-    if preferred and preferred not in taken and _is_free(preferred):
-        return preferred
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+def _unused_port(preferred: int, taken: set[int]) -> int:
+    port = processes.free_port(preferred)
+    return port if port not in taken else _unused_port(0, taken)
 
 
 def _tail(log: Path, lines: int = 20) -> str:

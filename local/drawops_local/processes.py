@@ -1,7 +1,10 @@
 """Child processes that outlive their starter, and finding every process that belongs to a cloud."""
 
+import itertools
 import os
+import random
 import signal
+import socket
 import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -62,6 +65,46 @@ def is_running(pid: int, started: float) -> bool:
         return process.create_time() == started and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def stop_known(pid: int, started: float) -> None:
+    """End the process that `is_running` asks about, and wait until it is gone with its ports.
+
+    A process that was just killed loses its environment, hence its marker, some time before its ports.
+    """
+    try:
+        process = psutil.Process(pid)
+        if process.create_time() == started:
+            stop([process])
+    except psutil.NoSuchProcess:
+        return
+
+
+def free_port(preferred: int = 0) -> int:
+    """`preferred` if nobody listens there, else a free port of 127.0.0.1.
+
+    Below the range from which outgoing connections get theirs: a port in that range may be taken by any
+    connection of this machine while its server is down.
+    """
+    for port in itertools.chain([preferred] if preferred else [], _random_ports()):
+        if is_free(port):
+            return port
+    raise OSError("no free port between 20000 and 32000 on 127.0.0.1")
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on this port of 127.0.0.1."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _random_ports() -> list[int]:
+    return random.sample(range(20000, 32000), 200)
 
 
 def start_time(pid: int) -> float:

@@ -8,7 +8,6 @@ prediction, and finds the model in ``SM_MODEL_DIR`` (on AWS /opt/ml/model).
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -21,7 +20,7 @@ import urllib3
 
 from drawops_local.credentials import isolated_environment
 from drawops_local.images import Image
-from drawops_local.processes import MARKER, stop
+from drawops_local.processes import MARKER, free_port, stop
 
 _PING_SECONDS = 2.0
 _STOP_SECONDS = 5.0
@@ -139,7 +138,7 @@ class Container:
             self._kill()
 
     def _start(self) -> None:
-        port = _free_port()
+        port = free_port()
         self._log.parent.mkdir(parents=True, exist_ok=True)
         variables = isolated_environment(
             SAGEMAKER_BIND_TO_PORT=str(port),
@@ -227,10 +226,3 @@ def stop_orphans(own_state: str) -> int:
             orphans.append(process)
     stop(orphans)
     return len(orphans)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port

@@ -1,3 +1,4 @@
+# ruff: noqa: ANN401 - clients and JSON documents have no narrower type here
 """A real local cloud with a tiny stand-in container; what these tests say is what we rely on."""
 
 import io
@@ -89,6 +90,10 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     (program.parent / "image.json").write_text(json.dumps(manifest))
     return directory
+
+
+Eventually = Callable[..., Any]
+Again = Callable[[Cloud], Cloud]
 
 
 def start(state: Path, images: Path, **options: Any) -> Cloud:

@@ -4,16 +4,15 @@ import concurrent.futures
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from drawops_local import processes
 from drawops_local.cloud import Cloud, CloudFailed
 
-from tests.contract.local_cloud.conftest import ROOT, Make, start
+from tests.contract.local_cloud.conftest import ROOT, Again, Endpoint, Make, eventually, start
 
 
-def test_a_second_up_changes_nothing(cloud: Any, again: Any) -> None:
+def test_a_second_up_changes_nothing(cloud: Cloud, again: Again) -> None:
     before = cloud.status()
     assert before.up
     assert again(cloud).status() == before
@@ -31,7 +30,9 @@ def test_two_ups_at_once_start_one_cloud(tmp_path: Path, images: Path) -> None:
         clouds[0].down()
 
 
-def test_down_leaves_no_process_and_no_temporary_file(own_cloud: Any, make_endpoint: Any) -> None:
+def test_down_leaves_no_process_and_no_temporary_file(
+    own_cloud: Cloud, make_endpoint: type[Endpoint]
+) -> None:
     make_endpoint(own_cloud, "left").create()
     source = "import subprocess\n\ndef handler(event, context):\n    subprocess.Popen(['sleep', '600'])\n"
     Make(own_cloud).call(Make(own_cloud).function("parent", source))
@@ -45,16 +46,16 @@ def test_down_leaves_no_process_and_no_temporary_file(own_cloud: Any, make_endpo
     own_cloud.down()
 
 
-def test_a_cloud_can_be_started_empty(own_cloud: Any, images: Path) -> None:
+def test_a_cloud_can_be_started_empty(own_cloud: Cloud, images: Path) -> None:
     Make(own_cloud).queue("old")
     with pytest.raises(CloudFailed, match="stop it before starting an empty one"):
         start(own_cloud.state, images, restore=False)
     own_cloud.down()
     fresh = start(own_cloud.state, images, restore=False)
-    assert "QueueUrls" not in fresh.client("sqs").list_queues()
+    assert fresh.client("sqs").list_queues().get("QueueUrls", []) == []
 
 
-def test_a_port_that_is_taken_is_named(own_cloud: Any, again: Any) -> None:
+def test_a_port_that_is_taken_is_named(own_cloud: Cloud, again: Again) -> None:
     own_cloud.down()
     port = int(own_cloud.endpoint.rsplit(":", 1)[1])
     command = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", str(port)]
@@ -75,7 +76,7 @@ def test_attaching_to_nothing_says_so(tmp_path: Path) -> None:
 
 
 def test_an_aws_profile_of_the_user_is_ignored(
-    cloud: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     config = tmp_path / "config"
     config.write_text("[profile mine]\nregion = eu-central-1\nendpoint_url = http://192.0.2.1\n")
@@ -104,7 +105,7 @@ def test_nothing_of_the_users_environment_reaches_the_servers(
         cloud.down()
 
 
-def test_the_variables_for_other_programs_lead_to_this_cloud(cloud: Any) -> None:
+def test_the_variables_for_other_programs_lead_to_this_cloud(cloud: Cloud) -> None:
     variables = cloud.environment()
     assert variables["AWS_ENDPOINT_URL"] == cloud.endpoint
     assert variables["AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME"] == cloud.sagemaker_endpoint
@@ -115,7 +116,7 @@ def test_the_variables_for_other_programs_lead_to_this_cloud(cloud: Any) -> None
     assert done.stdout.strip() == "000000000000"
 
 
-def test_every_patch_is_in_place(cloud: Any) -> None:
+def test_every_patch_is_in_place(cloud: Cloud) -> None:
     assert set(cloud.health()["patches"]) == {
         "yaml-definitions",
         "http-api-routes",
@@ -161,8 +162,6 @@ def wait_until_listening(port: int) -> None:
     def connects() -> bool:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", port)) == 0
-
-    from tests.contract.local_cloud.conftest import eventually
 
     eventually(connects)
 

@@ -3,25 +3,22 @@
 import json
 import os
 import signal
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+from drawops_local.cloud import Cloud
 
-from tests.contract.local_cloud.conftest import Make
-
-Again = Callable[[Any], Any]
+from tests.contract.local_cloud.conftest import Again, Endpoint, Eventually, Make
 
 
-def kill(cloud: Any, name: str = "ministack") -> None:
+def kill(cloud: Cloud, name: str = "ministack") -> None:
     """End a server without a word."""
     pid = next(server.pid for server in cloud.status().servers if server.name == name)
     os.kill(pid, signal.SIGKILL)
 
 
 def test_an_acknowledged_upload_survives_with_versions_metadata_and_markers(
-    own_cloud: Any, again: Again
+    own_cloud: Cloud, again: Again
 ) -> None:
     make = Make(own_cloud)
     make.bucket("kept", versioned=True)
@@ -57,7 +54,7 @@ def test_an_acknowledged_upload_survives_with_versions_metadata_and_markers(
 
 
 def test_the_event_of_an_acknowledged_upload_is_delivered_after_the_crash(
-    own_cloud: Any, again: Again
+    own_cloud: Cloud, again: Again
 ) -> None:
     make = Make(own_cloud)
     make.bucket("uploads", versioned=True, events=True)
@@ -77,7 +74,7 @@ def test_the_event_of_an_acknowledged_upload_is_delivered_after_the_crash(
 
 
 def test_a_notification_on_its_way_to_a_function_is_delivered_after_the_crash(
-    own_cloud: Any, again: Again, tmp_path: Path, eventually: Any
+    own_cloud: Cloud, again: Again, tmp_path: Path, eventually: Eventually
 ) -> None:
     make = Make(own_cloud)
     started, done = tmp_path / "started", tmp_path / "done"
@@ -106,7 +103,7 @@ def test_a_notification_on_its_way_to_a_function_is_delivered_after_the_crash(
     assert done.read_text() == "do not lose me"
 
 
-def test_everything_but_objects_is_as_old_as_the_last_snapshot(own_cloud: Any, again: Again) -> None:
+def test_everything_but_objects_is_as_old_as_the_last_snapshot(own_cloud: Cloud, again: Again) -> None:
     make = Make(own_cloud)
     machine = make.machine("kept", {"Wait": {"Type": "Wait", "Seconds": 600, "End": True}})
     states = own_cloud.client("stepfunctions")
@@ -133,7 +130,7 @@ def test_everything_but_objects_is_as_old_as_the_last_snapshot(own_cloud: Any, a
     assert (described["status"], described["error"]) == ("FAILED", "States.ServiceRestart")
 
 
-def test_a_polite_stop_loses_nothing_at_all(own_cloud: Any, again: Again) -> None:
+def test_a_polite_stop_loses_nothing_at_all(own_cloud: Cloud, again: Again) -> None:
     url, _ = Make(own_cloud).queue("last-second")
     own_cloud.client("sqs").send_message(QueueUrl=url, MessageBody="kept")
     own_cloud.down()
@@ -141,7 +138,7 @@ def test_a_polite_stop_loses_nothing_at_all(own_cloud: Any, again: Again) -> Non
 
 
 def test_the_runner_waits_while_the_emulator_is_away(
-    own_cloud: Any, again: Again, make_endpoint: Any, tmp_path: Path, eventually: Any
+    own_cloud: Cloud, again: Again, make_endpoint: type[Endpoint], tmp_path: Path, eventually: Eventually
 ) -> None:
     endpoint = make_endpoint(own_cloud, "away").create()
     go, started = tmp_path / "go", tmp_path / "started"
@@ -158,7 +155,7 @@ def test_the_runner_waits_while_the_emulator_is_away(
 
 
 @pytest.mark.parametrize("server", ["ministack", "sagemaker"])
-def test_up_starts_only_what_is_dead(own_cloud: Any, again: Again, server: str) -> None:
+def test_up_starts_only_what_is_dead(own_cloud: Cloud, again: Again, server: str) -> None:
     before = {each.name: (each.pid, each.url) for each in own_cloud.status().servers}
     kill(own_cloud, server)
     after = {each.name: (each.pid, each.url) for each in again(own_cloud).status().servers}

@@ -2,9 +2,11 @@
 
 import json
 import time
-from typing import Any
+from pathlib import Path
 
 import pytest
+
+from tests.contract.local_cloud.conftest import Eventually, Make
 
 KEYS = [
     "plain.png",
@@ -27,7 +29,7 @@ def handler(event, context):
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_an_upload_event_names_exactly_the_object_and_the_version(make: Any, name: str, key: str) -> None:
+def test_an_upload_event_names_exactly_the_object_and_the_version(make: Make, name: str, key: str) -> None:
     make.bucket(name, versioned=True, events=True)
     url, arn = make.queue(name)
     pattern = {
@@ -52,7 +54,7 @@ def test_an_upload_event_names_exactly_the_object_and_the_version(make: Any, nam
     assert read["Body"].read() == b"drawing"
 
 
-def test_a_later_version_has_a_greater_sequencer(make: Any, name: str) -> None:
+def test_a_later_version_has_a_greater_sequencer(make: Make, name: str) -> None:
     make.bucket(name, versioned=True, events=True)
     url, arn = make.queue(name)
     make.rule(name, {"source": ["aws.s3"], "detail": {"bucket": {"name": [name]}}}, arn)
@@ -65,7 +67,7 @@ def test_a_later_version_has_a_greater_sequencer(make: Any, name: str) -> None:
     assert seen[0]["version-id"] != seen[1]["version-id"]
 
 
-def test_multipart_uploads_and_copies_send_events_too(make: Any, name: str) -> None:
+def test_multipart_uploads_and_copies_send_events_too(make: Make, name: str) -> None:
     make.bucket(name, versioned=True, events=True)
     url, arn = make.queue(name)
     make.rule(name, {"source": ["aws.s3"], "detail": {"bucket": {"name": [name]}}}, arn)
@@ -83,7 +85,7 @@ def test_multipart_uploads_and_copies_send_events_too(make: Any, name: str) -> N
     assert second["reason"] == "CopyObject"
 
 
-def test_a_topic_calls_a_function(make: Any, name: str, tmp_path: Any, eventually: Any) -> None:
+def test_a_topic_calls_a_function(make: Make, name: str, tmp_path: Path, eventually: Eventually) -> None:
     seen = tmp_path / "seen"
     function = make.function(name, REMEMBER.format(path=str(seen)))
     topic = make.topic(name)
@@ -98,7 +100,7 @@ def test_a_topic_calls_a_function(make: Any, name: str, tmp_path: Any, eventuall
 
 
 def test_messages_that_a_function_reports_as_failed_come_again_and_end_in_the_dead_letter_queue(
-    make: Any, name: str, tmp_path: Any, eventually: Any
+    make: Make, name: str, tmp_path: Path, eventually: Eventually
 ) -> None:
     seen = tmp_path / "seen"
     dead, dead_arn = make.queue(f"{name}-dead")
@@ -132,7 +134,7 @@ def test_messages_that_a_function_reports_as_failed_come_again_and_end_in_the_de
 
 
 def test_no_more_batches_run_at_once_than_the_mapping_allows(
-    make: Any, name: str, tmp_path: Any, eventually: Any
+    make: Make, name: str, tmp_path: Path, eventually: Eventually
 ) -> None:
     log = tmp_path / "log"
     source = f"""
@@ -159,7 +161,9 @@ def test_no_more_batches_run_at_once_than_the_mapping_allows(
     make.cloud.client("lambda").delete_event_source_mapping(UUID=mapping["UUID"])
 
 
-def test_a_one_time_schedule_calls_a_function(make: Any, name: str, tmp_path: Any, eventually: Any) -> None:
+def test_a_one_time_schedule_calls_a_function(
+    make: Make, name: str, tmp_path: Path, eventually: Eventually
+) -> None:
     seen = tmp_path / "seen"
     function = make.function(name, REMEMBER.format(path=str(seen)))
     at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() + 2))

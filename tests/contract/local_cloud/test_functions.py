@@ -2,11 +2,11 @@
 
 import concurrent.futures
 import json
-from typing import Any
 
 import pytest
+from drawops_local.cloud import Cloud
 
-from tests.contract.local_cloud.conftest import zipped
+from tests.contract.local_cloud.conftest import Eventually, Make, zipped
 
 LOOK_AROUND = """
 import importlib.util, os, sys
@@ -21,14 +21,14 @@ def handler(event, context):
 """
 
 
-def test_a_function_finds_boto3_and_no_other_package_it_did_not_bring(make: Any, name: str) -> None:
+def test_a_function_finds_boto3_and_no_other_package_it_did_not_bring(make: Make, name: str) -> None:
     function = make.function(name, LOOK_AROUND)
     wanted = ["boto3", "pydantic", "yaml", "ministack", "drawops", "drawops_local", "hypercorn", "journal"]
     assert make.call(function, {"packages": wanted})["found"] == ["boto3"]
 
 
 def test_a_function_sees_the_local_cloud_and_nothing_of_the_users_aws_profile(
-    make: Any, name: str, cloud: Any
+    make: Make, name: str, cloud: Cloud
 ) -> None:
     seen = make.call(make.function(name, LOOK_AROUND), {"packages": []})
     environment = seen["environment"]
@@ -40,7 +40,7 @@ def test_a_function_sees_the_local_cloud_and_nothing_of_the_users_aws_profile(
     assert 0 < seen["time_left"] <= 20_000
 
 
-def test_a_functions_own_code_comes_before_its_layers(make: Any, name: str) -> None:
+def test_a_functions_own_code_comes_before_its_layers(make: Make, name: str) -> None:
     layer = make.cloud.client("lambda").publish_layer_version(
         LayerName=name,
         Content={"ZipFile": zipped({"python/which.py": "ME = 'layer'", "python/only.py": "ME = 'layer'"})},
@@ -55,7 +55,7 @@ def test_a_functions_own_code_comes_before_its_layers(make: Any, name: str) -> N
     assert make.call(function) == ["function", "layer"]
 
 
-def test_a_burst_waits_for_slots_instead_of_starting_a_process_each(make: Any, name: str) -> None:
+def test_a_burst_waits_for_slots_instead_of_starting_a_process_each(make: Make, name: str) -> None:
     source = """
     import os, time
 
@@ -71,7 +71,7 @@ def test_a_burst_waits_for_slots_instead_of_starting_a_process_each(make: Any, n
     assert make.cloud.health()["lambda_running"] == 0
 
 
-def test_functions_that_call_functions_do_not_wait_for_each_other_for_ever(make: Any, name: str) -> None:
+def test_functions_that_call_functions_do_not_wait_for_each_other_for_ever(make: Make, name: str) -> None:
     inner = make.function(f"{name}-inner", "def handler(event, context):\n    return 1")
     source = f"""
     import boto3, json
@@ -85,7 +85,7 @@ def test_functions_that_call_functions_do_not_wait_for_each_other_for_ever(make:
         assert list(pool.map(lambda _: make.call(outer), range(16))) == [1] * 16
 
 
-def test_a_functions_traceback_is_in_its_log_group(make: Any, name: str, eventually: Any) -> None:
+def test_a_functions_traceback_is_in_its_log_group(make: Make, name: str, eventually: Eventually) -> None:
     function = make.function(name, "def handler(event, context):\n    raise ValueError('look for me')")
     make.call(function)
     logs = make.cloud.client("logs")
@@ -98,7 +98,7 @@ def test_a_functions_traceback_is_in_its_log_group(make: Any, name: str, eventua
 
 
 @pytest.mark.parametrize("payload", [{"text": "Grüße, 图纸 🚀"}, [1, 2], "text", 3, None])
-def test_any_json_goes_in_and_comes_out(make: Any, name: str, payload: Any) -> None:
+def test_any_json_goes_in_and_comes_out(make: Make, name: str, payload: object) -> None:
     function = make.function(name, "def handler(event, context):\n    return event")
     answer = make.cloud.client("lambda").invoke(FunctionName=function, Payload=json.dumps(payload))
     assert json.loads(answer["Payload"].read()) == payload

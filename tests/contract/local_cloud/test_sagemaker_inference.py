@@ -4,15 +4,16 @@ import json
 import os
 import signal
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from drawops_local.cloud import Cloud
+
+from tests.contract.local_cloud.conftest import Again, Endpoint, Eventually, Make
 
 
-def test_a_request_gets_its_answer_in_s3_and_a_message_in_the_documented_shape(endpoint: Any) -> None:
+def test_a_request_gets_its_answer_in_s3_and_a_message_in_the_documented_shape(endpoint: Endpoint) -> None:
     asked = endpoint.ask({"hello": 1}, key="in/first.json", InferenceId="one", CustomAttributes="x=1")
 
     message = endpoint.succeeded()
@@ -43,13 +44,13 @@ def test_a_request_gets_its_answer_in_s3_and_a_message_in_the_documented_shape(e
     assert answer["attributes"] == "x=1"
 
 
-def test_output_path_extension_and_file_name_decide_where_the_answer_goes(endpoint: Any) -> None:
+def test_output_path_extension_and_file_name_decide_where_the_answer_goes(endpoint: Endpoint) -> None:
     asked = endpoint.ask({}, S3OutputPathExtension="drawings/d1", Filename="reading.json")
     assert asked["OutputLocation"] == "s3://shared-endpoint/output/drawings/d1/reading.json"
     assert endpoint.succeeded()["responseParameters"]["outputLocation"] == asked["OutputLocation"]
 
 
-def test_a_container_sees_its_model_and_nothing_of_the_users_aws_profile(endpoint: Any) -> None:
+def test_a_container_sees_its_model_and_nothing_of_the_users_aws_profile(endpoint: Endpoint) -> None:
     asked = endpoint.ask({})
     endpoint.succeeded()
     environment = endpoint.read(asked["OutputLocation"])["environment"]
@@ -61,7 +62,7 @@ def test_a_container_sees_its_model_and_nothing_of_the_users_aws_profile(endpoin
 
 @pytest.mark.parametrize("status", [400, 422, 500])
 def test_an_error_of_the_model_is_a_failed_message_with_the_body_in_the_failure_file(
-    endpoint: Any, status: int
+    endpoint: Endpoint, status: int
 ) -> None:
     asked = endpoint.ask({"status": status}, InferenceId=f"error-{status}")
     message = endpoint.failed()
@@ -72,20 +73,20 @@ def test_an_error_of_the_model_is_a_failed_message_with_the_body_in_the_failure_
     assert endpoint.read(asked["FailureLocation"])["echo"] == {"status": status}
 
 
-def test_an_input_that_does_not_exist_is_a_failed_message(endpoint: Any) -> None:
+def test_an_input_that_does_not_exist_is_a_failed_message(endpoint: Endpoint) -> None:
     endpoint.runtime.invoke_endpoint_async(
         EndpointName="shared-endpoint", InputLocation="s3://shared-endpoint/nothing.json"
     )
     assert "NoSuchKey" in endpoint.failed()["failureReason"]
 
 
-def test_an_input_key_may_hold_any_character_the_wire_can_carry(endpoint: Any) -> None:
+def test_an_input_key_may_hold_any_character_the_wire_can_carry(endpoint: Endpoint) -> None:
     endpoint.ask({"odd": True}, key="in/a b+%41?#.json")
     message = endpoint.succeeded()
     assert endpoint.read(message["responseParameters"]["outputLocation"])["echo"] == {"odd": True}
 
 
-def test_a_container_that_dies_is_started_again_and_asked_again(endpoint: Any, tmp_path: Path) -> None:
+def test_a_container_that_dies_is_started_again_and_asked_again(endpoint: Endpoint, tmp_path: Path) -> None:
     before = endpoint.container()
     endpoint.ask({"die_once": str(tmp_path / "died")})
     answer = endpoint.read(endpoint.succeeded()["responseParameters"]["outputLocation"])
@@ -93,7 +94,7 @@ def test_a_container_that_dies_is_started_again_and_asked_again(endpoint: Any, t
     assert answer["pid"] == endpoint.container()
 
 
-def test_a_request_that_always_kills_its_container_fails_and_harms_no_other(endpoint: Any) -> None:
+def test_a_request_that_always_kills_its_container_fails_and_harms_no_other(endpoint: Endpoint) -> None:
     endpoint.ask({"die": True}, key="poison.json", InferenceId="poison")
     for number in range(4):
         endpoint.ask({"number": number}, key=f"innocent-{number}.json")
@@ -104,7 +105,7 @@ def test_a_request_that_always_kills_its_container_fails_and_harms_no_other(endp
     assert sorted(answer["echo"]["number"] for answer in good) == [0, 1, 2, 3]
 
 
-def test_a_request_that_hangs_is_cut_off_after_its_timeout(endpoint: Any) -> None:
+def test_a_request_that_hangs_is_cut_off_after_its_timeout(endpoint: Endpoint) -> None:
     endpoint.ask({"sleep": 3600}, InvocationTimeoutSeconds=1)
     message = endpoint.failed(30)
     assert "no answer within 1 s" in message["failureReason"]
@@ -113,7 +114,7 @@ def test_a_request_that_hangs_is_cut_off_after_its_timeout(endpoint: Any) -> Non
 
 
 def test_no_more_requests_run_at_once_than_the_configuration_allows(
-    endpoint: Any, tmp_path: Path, eventually: Any
+    endpoint: Endpoint, tmp_path: Path, eventually: Eventually
 ) -> None:
     go, second, third = tmp_path / "go", tmp_path / "second", tmp_path / "third"
     endpoint.ask({"until": str(go)}, key="1.json")
@@ -128,7 +129,7 @@ def test_no_more_requests_run_at_once_than_the_configuration_allows(
 
 
 def test_nothing_is_lost_when_the_runner_is_killed(
-    own_cloud: Any, make_endpoint: Any, again: Callable[[Any], Any], tmp_path: Path, eventually: Any
+    own_cloud: Cloud, make_endpoint: type[Endpoint], again: Again, tmp_path: Path, eventually: Eventually
 ) -> None:
     endpoint = make_endpoint(own_cloud, "killed").create()
     container = endpoint.container()
@@ -152,7 +153,9 @@ def test_nothing_is_lost_when_the_runner_is_killed(
     assert not _exists(container)
 
 
-def test_nothing_is_lost_when_the_container_is_killed_from_outside(endpoint: Any, tmp_path: Path) -> None:
+def test_nothing_is_lost_when_the_container_is_killed_from_outside(
+    endpoint: Endpoint, tmp_path: Path
+) -> None:
     endpoint.ask({"until": str(tmp_path / "go")}, key="k0.json", InferenceId="k0")
     endpoint.ask({}, key="k1.json", InferenceId="k1")
     os.kill(endpoint.container(), signal.SIGKILL)
@@ -161,7 +164,7 @@ def test_nothing_is_lost_when_the_container_is_killed_from_outside(endpoint: Any
 
 
 def test_update_endpoint_switches_the_model_and_loses_no_queued_request(
-    cloud: Any, make_endpoint: Any, name: str, tmp_path: Path
+    cloud: Cloud, make_endpoint: type[Endpoint], name: str, tmp_path: Path
 ) -> None:
     endpoint = make_endpoint(cloud, name).create()
     endpoint.model(f"{name}-2", "second")
@@ -186,7 +189,7 @@ def test_update_endpoint_switches_the_model_and_loses_no_queued_request(
 
 
 def test_an_update_that_fails_leaves_the_old_configuration_serving(
-    cloud: Any, make_endpoint: Any, name: str
+    cloud: Cloud, make_endpoint: type[Endpoint], name: str
 ) -> None:
     endpoint = make_endpoint(cloud, name).create()
     endpoint.model(f"{name}-2", "second", FAIL_AT_START="1")
@@ -201,7 +204,7 @@ def test_an_update_that_fails_leaves_the_old_configuration_serving(
 
 
 def test_a_deleted_endpoint_fails_its_queue_and_stops_its_container(
-    cloud: Any, make_endpoint: Any, name: str, tmp_path: Path, eventually: Any
+    cloud: Cloud, make_endpoint: type[Endpoint], name: str, tmp_path: Path, eventually: Eventually
 ) -> None:
     endpoint = make_endpoint(cloud, name).create()
     container = endpoint.container()
@@ -216,7 +219,7 @@ def test_a_deleted_endpoint_fails_its_queue_and_stops_its_container(
 
 
 def test_an_endpoint_whose_container_does_not_start_fails_with_the_end_of_its_log(
-    cloud: Any, make_endpoint: Any, name: str
+    cloud: Cloud, make_endpoint: type[Endpoint], name: str
 ) -> None:
     endpoint = make_endpoint(cloud, name)
     endpoint.model(f"{name}-2", "second", FAIL_AT_START="1")
@@ -230,7 +233,7 @@ def test_an_endpoint_whose_container_does_not_start_fails_with_the_end_of_its_lo
 
 
 def test_an_endpoint_announces_its_states_on_the_event_bus(
-    cloud: Any, make_endpoint: Any, make: Any, name: str
+    cloud: Cloud, make_endpoint: type[Endpoint], make: Make, name: str
 ) -> None:
     url, arn = make.queue(f"{name}-events")
     pattern = {"source": ["aws.sagemaker"], "detail": {"EndpointName": [name]}}
@@ -245,7 +248,7 @@ def test_an_endpoint_announces_its_states_on_the_event_bus(
     assert events[1]["detail"]["ProductionVariants"][0]["VariantName"] == "primary"
 
 
-def test_nobody_else_may_send_events_as_sagemaker(cloud: Any) -> None:
+def test_nobody_else_may_send_events_as_sagemaker(cloud: Cloud) -> None:
     entry = {"Source": "aws.sagemaker", "DetailType": "x", "Detail": "{}"}
     answer = cloud.client("events").put_events(Entries=[entry])
     assert answer["Entries"][0]["ErrorCode"] == "NotAuthorizedForSourceException"
@@ -259,13 +262,10 @@ def _exists(pid: int) -> bool:
     return True
 
 
-def _gone(endpoint: Any) -> bool:
+def _gone(endpoint: Endpoint) -> bool:
     with urllib.request.urlopen(f"{endpoint.cloud.sagemaker_endpoint}/ping") as response:
         if endpoint.name in json.load(response)["containers"]:
             return False
-    try:
-        endpoint.sagemaker.describe_endpoint(EndpointName=endpoint.name)
-    except ClientError as error:
-        assert "Could not find endpoint" in str(error)
-        return True
-    return False
+    return endpoint.name not in [
+        each["EndpointName"] for each in endpoint.sagemaker.list_endpoints(MaxResults=100)["Endpoints"]
+    ]

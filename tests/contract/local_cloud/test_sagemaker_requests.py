@@ -3,19 +3,22 @@
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from drawops_local.cloud import Cloud
+
+from tests.contract.local_cloud.conftest import Endpoint
 
 ROLE = "arn:aws:iam::000000000000:role/r"
 
 
 @pytest.fixture
-def refusal(cloud: Any) -> Callable[..., dict[str, Any]]:
+def refusal(cloud: Cloud) -> Callable[..., dict[str, Any]]:
     """Sends CreateModel as it is, as any SDK might, and returns the error."""
 
     def send(body: bytes) -> dict[str, Any]:
@@ -31,9 +34,9 @@ def refusal(cloud: Any) -> Callable[..., dict[str, Any]]:
 
 
 @pytest.fixture
-def endpoint_of_nobody(cloud: Any, make_endpoint: Any, name: str) -> Iterator[Any]:
+def endpoint_of_nobody(cloud: Cloud, make_endpoint: type[Endpoint], name: str) -> Endpoint:
     """Model and configuration without an endpoint."""
-    yield make_endpoint(cloud, name)
+    return make_endpoint(cloud, name)
 
 
 MODEL = {"ModelName": "m", "ExecutionRoleArn": ROLE, "PrimaryContainer": {"Image": "drawops-stand-in:local"}}
@@ -79,7 +82,7 @@ def test_a_body_that_is_not_json_is_refused(refusal: Callable[..., dict[str, Any
     assert refusal(b"{")["__type"] == "SerializationException"
 
 
-def test_names_that_are_taken_are_refused(endpoint: Any) -> None:
+def test_names_that_are_taken_are_refused(endpoint: Endpoint) -> None:
     name = endpoint.name
     with pytest.raises(ClientError, match=r"ValidationException.*Cannot create already existing model"):
         endpoint.model(name, "again")
@@ -89,7 +92,7 @@ def test_names_that_are_taken_are_refused(endpoint: Any) -> None:
         endpoint.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
 
 
-def test_names_that_nobody_has_are_refused(cloud: Any) -> None:
+def test_names_that_nobody_has_are_refused(cloud: Cloud) -> None:
     sagemaker = cloud.client("sagemaker")
     with pytest.raises(ClientError, match="Could not find model"):
         sagemaker.describe_model(ModelName="nobody")
@@ -126,7 +129,9 @@ def test_names_that_nobody_has_are_refused(cloud: Any) -> None:
         ({"Body": b"{}"}, "InputLocation is required"),
     ],
 )
-def test_a_malformed_invocation_is_refused(endpoint: Any, parameters: dict[str, Any], complaint: str) -> None:
+def test_a_malformed_invocation_is_refused(
+    endpoint: Endpoint, parameters: dict[str, Any], complaint: str
+) -> None:
     client = boto3.client(
         "sagemaker-runtime",
         endpoint_url=endpoint.cloud.sagemaker_endpoint,
@@ -141,7 +146,7 @@ def test_a_malformed_invocation_is_refused(endpoint: Any, parameters: dict[str, 
     assert complaint in refused.value.response["Error"]["Message"]
 
 
-def test_operations_that_aws_has_and_this_has_not_say_so(cloud: Any) -> None:
+def test_operations_that_aws_has_and_this_has_not_say_so(cloud: Cloud) -> None:
     with pytest.raises(ClientError) as refused:
         cloud.client("sagemaker").create_notebook_instance(
             NotebookInstanceName="n", InstanceType="ml.t2.medium", RoleArn=ROLE
@@ -150,12 +155,12 @@ def test_operations_that_aws_has_and_this_has_not_say_so(cloud: Any) -> None:
     assert "supported: CreateEndpoint, CreateEndpointConfig, CreateModel" in str(refused.value)
 
 
-def test_a_configuration_that_an_endpoint_uses_cannot_be_deleted(endpoint: Any) -> None:
+def test_a_configuration_that_an_endpoint_uses_cannot_be_deleted(endpoint: Endpoint) -> None:
     with pytest.raises(ClientError, match="in use by endpoint shared-endpoint"):
         endpoint.sagemaker.delete_endpoint_config(EndpointConfigName=endpoint.name)
 
 
-def test_what_was_created_is_described_and_listed(endpoint: Any) -> None:
+def test_what_was_created_is_described_and_listed(endpoint: Endpoint) -> None:
     sagemaker, name = endpoint.sagemaker, endpoint.name
     model = sagemaker.describe_model(ModelName=name)
     assert model["PrimaryContainer"]["Image"] == "drawops-stand-in:local"
@@ -171,7 +176,7 @@ def test_what_was_created_is_described_and_listed(endpoint: Any) -> None:
     assert [each["EndpointName"] for each in listed] == [name]
 
 
-def test_lists_come_in_pages(endpoint_of_nobody: Any) -> None:
+def test_lists_come_in_pages(endpoint_of_nobody: Endpoint) -> None:
     base = endpoint_of_nobody.name
     for number in range(3):
         endpoint_of_nobody.model(f"{base}-{number}", "x")
@@ -182,7 +187,7 @@ def test_lists_come_in_pages(endpoint_of_nobody: Any) -> None:
     assert found == [[f"{base}-0", f"{base}-1"], [f"{base}-2"]]
 
 
-def test_models_and_configurations_can_be_deleted(endpoint_of_nobody: Any) -> None:
+def test_models_and_configurations_can_be_deleted(endpoint_of_nobody: Endpoint) -> None:
     name, sagemaker = endpoint_of_nobody.name, endpoint_of_nobody.sagemaker
     sagemaker.delete_endpoint_config(EndpointConfigName=name)
     sagemaker.delete_model(ModelName=name)
@@ -190,7 +195,7 @@ def test_models_and_configurations_can_be_deleted(endpoint_of_nobody: Any) -> No
         sagemaker.delete_model(ModelName=name)
 
 
-def test_scaling_targets_and_policies_are_kept_and_listed(endpoint: Any) -> None:
+def test_scaling_targets_and_policies_are_kept_and_listed(endpoint: Endpoint) -> None:
     scaling = endpoint.cloud.client("application-autoscaling")
     target = {
         "ServiceNamespace": "sagemaker",
@@ -223,7 +228,7 @@ def test_scaling_targets_and_policies_are_kept_and_listed(endpoint: Any) -> None
     assert not scaling.describe_scaling_policies(ServiceNamespace="sagemaker")["ScalingPolicies"]
 
 
-def test_a_scaling_target_must_name_an_endpoint_that_exists(cloud: Any) -> None:
+def test_a_scaling_target_must_name_an_endpoint_that_exists(cloud: Cloud) -> None:
     with pytest.raises(ClientError, match="ValidationException"):
         cloud.client("application-autoscaling").register_scalable_target(
             ServiceNamespace="sagemaker",

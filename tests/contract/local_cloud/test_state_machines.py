@@ -1,9 +1,13 @@
 """What the workflows rely on of Step Functions, and what the launcher's patches make true."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+from drawops_local.cloud import Cloud
+
+from tests.contract.local_cloud.conftest import Endpoint, Make
 
 LAMBDA = "arn:aws:states:::lambda:invoke"
 WAIT = "arn:aws:states:::lambda:invoke.waitForTaskToken"
@@ -25,7 +29,7 @@ def handler(event, context):
 """
 
 
-def test_catch_sees_the_class_and_the_text_of_a_handlers_exception(make: Any, name: str) -> None:
+def test_catch_sees_the_class_and_the_text_of_a_handlers_exception(make: Make, name: str) -> None:
     function = make.function(name, RAISE)
     caught = {
         "ErrorEquals": ["InvalidInput"],
@@ -50,7 +54,7 @@ def test_catch_sees_the_class_and_the_text_of_a_handlers_exception(make: Any, na
     assert json.loads(output["cause"])["errorMessage"] == "EMPTY_FILE: the file is empty"
 
 
-def test_an_error_does_not_cost_the_next_call_a_cold_start(make: Any, name: str) -> None:
+def test_an_error_does_not_cost_the_next_call_a_cold_start(make: Make, name: str) -> None:
     function = make.function(
         name,
         """
@@ -67,7 +71,7 @@ def test_an_error_does_not_cost_the_next_call_a_cold_start(make: Any, name: str)
     assert make.call(function) == first
 
 
-def test_retry_names_an_exception_class(make: Any, name: str, tmp_path: Any) -> None:
+def test_retry_names_an_exception_class(make: Make, name: str, tmp_path: Path) -> None:
     function = make.function(
         name,
         f"""
@@ -95,7 +99,7 @@ def test_retry_names_an_exception_class(make: Any, name: str, tmp_path: Any) -> 
     assert json.loads(make.run(make.machine(name, {"Work": task}))["output"]) == "second try"
 
 
-def waiting(function: str, timeout: Any, **payload: Any) -> dict[str, Any]:
+def waiting(function: str, timeout: object, **payload: str) -> dict[str, Any]:
     return {
         "Type": "Task",
         "Resource": WAIT,
@@ -114,26 +118,26 @@ def waiting(function: str, timeout: Any, **payload: Any) -> dict[str, Any]:
 CAUGHT = {"Type": "Pass", "End": True}
 
 
-def test_a_function_hands_on_the_task_token_and_somebody_resumes_the_task(make: Any, name: str) -> None:
+def test_a_function_hands_on_the_task_token_and_somebody_resumes_the_task(make: Make, name: str) -> None:
     function = make.function(name, HAND_ON_TOKEN)
     machine = make.machine(name, {"Wait": waiting(function, 20, back="at once"), "Caught": CAUGHT})
     assert json.loads(make.run(machine)["output"]) == {"answer": 42}
 
 
 @pytest.mark.parametrize("timeout", [1, "{% 1 %}"])
-def test_a_wait_that_nobody_ends_is_caught_as_a_timeout(make: Any, name: str, timeout: Any) -> None:
+def test_a_wait_that_nobody_ends_is_caught_as_a_timeout(make: Make, name: str, timeout: object) -> None:
     function = make.function(name, HAND_ON_TOKEN)
     machine = make.machine(name, {"Wait": waiting(function, timeout), "Caught": CAUGHT})
     assert json.loads(make.run(machine)["output"]) == "States.Timeout"
 
 
-def test_a_function_that_fails_ends_its_wait_at_once(make: Any, name: str) -> None:
+def test_a_function_that_fails_ends_its_wait_at_once(make: Make, name: str) -> None:
     function = make.function(name, RAISE)
     machine = make.machine(name, {"Wait": waiting(function, 600), "Caught": CAUGHT})
     assert json.loads(make.run(machine)["output"]) == "InvalidInput"
 
 
-def test_a_token_that_nobody_waits_for_is_refused(cloud: Any) -> None:
+def test_a_token_that_nobody_waits_for_is_refused(cloud: Cloud) -> None:
     client = cloud.client("stepfunctions")
     with pytest.raises(
         (client.exceptions.TaskTimedOut, client.exceptions.InvalidToken, client.exceptions.TaskDoesNotExist)
@@ -141,7 +145,7 @@ def test_a_token_that_nobody_waits_for_is_refused(cloud: Any) -> None:
         client.send_task_success(taskToken="nobody", output="{}")
 
 
-def test_the_same_execution_name_starts_only_once(make: Any, name: str) -> None:
+def test_the_same_execution_name_starts_only_once(make: Make, name: str) -> None:
     client = make.cloud.client("stepfunctions")
     machine = make.machine(name, {"Pass": {"Type": "Pass", "End": True}})
     first = client.start_execution(stateMachineArn=machine, name="upload-1", input='{"n": 1}')
@@ -150,7 +154,7 @@ def test_the_same_execution_name_starts_only_once(make: Any, name: str) -> None:
     assert client.describe_execution(executionArn=first["executionArn"])["input"] == '{"n": 1}'
 
 
-def test_a_state_writes_to_dynamodb_and_sends_an_event_without_a_function(make: Any, name: str) -> None:
+def test_a_state_writes_to_dynamodb_and_sends_an_event_without_a_function(make: Make, name: str) -> None:
     dynamodb = make.cloud.client("dynamodb")
     dynamodb.create_table(
         TableName=name,
@@ -200,7 +204,7 @@ def test_a_state_writes_to_dynamodb_and_sends_an_event_without_a_function(make: 
     assert json.loads(make.receive(url))["detail"] == {"n": 7}
 
 
-def test_a_state_talks_to_sagemaker(make: Any, name: str, endpoint: Any) -> None:
+def test_a_state_talks_to_sagemaker(make: Make, name: str, endpoint: Endpoint) -> None:
     task = {
         "Type": "Task",
         "Resource": "arn:aws:states:::aws-sdk:sagemaker:describeEndpoint",

@@ -1,3 +1,4 @@
+# ruff: noqa: ANN401 - clients and JSON documents have no narrower type here
 """What the workflows rely on of S3 and DynamoDB."""
 
 from typing import Any
@@ -5,9 +6,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.contract.local_cloud.conftest import Make
+
 
 @pytest.mark.parametrize("key", ["plain", "with space + plus", "图纸 100%.png", "a/../b", "🚀/50%25"])
-def test_a_version_is_copied_by_its_id_while_newer_ones_exist(make: Any, name: str, key: str) -> None:
+def test_a_version_is_copied_by_its_id_while_newer_ones_exist(make: Make, name: str, key: str) -> None:
     make.bucket(name, versioned=True)
     s3 = make.cloud.client("s3")
     first = s3.put_object(Bucket=name, Key=key, Body=b"one", Metadata={"by": "me"})["VersionId"]
@@ -19,7 +22,7 @@ def test_a_version_is_copied_by_its_id_while_newer_ones_exist(make: Any, name: s
     assert s3.get_object(Bucket=name, Key=key)["Body"].read() == b"two"
 
 
-def test_a_deleted_object_is_hidden_and_its_versions_stay(make: Any, name: str) -> None:
+def test_a_deleted_object_is_hidden_and_its_versions_stay(make: Make, name: str) -> None:
     make.bucket(name, versioned=True)
     s3 = make.cloud.client("s3")
     version = s3.put_object(Bucket=name, Key="key", Body=b"one")["VersionId"]
@@ -32,7 +35,7 @@ def test_a_deleted_object_is_hidden_and_its_versions_stay(make: Any, name: str) 
     assert s3.get_object(Bucket=name, Key="key")["Body"].read() == b"one"
 
 
-def test_a_range_of_an_object_can_be_read(make: Any, name: str) -> None:
+def test_a_range_of_an_object_can_be_read(make: Make, name: str) -> None:
     make.bucket(name)
     s3 = make.cloud.client("s3")
     s3.put_object(Bucket=name, Key="key", Body=b"0123456789")
@@ -40,7 +43,7 @@ def test_a_range_of_an_object_can_be_read(make: Any, name: str) -> None:
     assert (answer["Body"].read(), answer["ContentRange"]) == (b"234", "bytes 2-4/10")
 
 
-def test_an_object_is_written_only_if_there_is_none(make: Any, name: str) -> None:
+def test_an_object_is_written_only_if_there_is_none(make: Make, name: str) -> None:
     make.bucket(name)
     s3 = make.cloud.client("s3")
     s3.put_object(Bucket=name, Key="key", Body=b"one", IfNoneMatch="*")
@@ -49,7 +52,7 @@ def test_an_object_is_written_only_if_there_is_none(make: Any, name: str) -> Non
 
 
 @pytest.fixture
-def table(make: Any, name: str) -> Any:
+def table(make: Make, name: str) -> Any:
     """A catalog-like table with an index by status and a time to live."""
     dynamodb = make.cloud.client("dynamodb")
     attributes = ("pk", "sk", "status", "updated_at")
