@@ -14,6 +14,7 @@ from tests.contract.local_cloud.conftest import Again, Endpoint, Eventually, Mak
 def kill(cloud: Cloud, name: str = "ministack") -> None:
     """End a server without a word."""
     pid = next(server.pid for server in cloud.status().servers if server.name == name)
+    assert pid is not None
     os.kill(pid, signal.SIGKILL)
 
 
@@ -67,7 +68,7 @@ def test_the_event_of_an_acknowledged_upload_is_delivered_after_the_crash(
     kill(own_cloud)
     make = Make(again(own_cloud))
 
-    seen = set()
+    seen: set[str] = set()
     while len(seen) < 20:
         seen.add(json.loads(make.receive(url))["detail"]["object"]["version-id"])
     assert seen == put

@@ -140,6 +140,7 @@ def test_nothing_is_lost_when_the_runner_is_killed(
     eventually(running.exists)
     runner = next(server.pid for server in own_cloud.status().servers if server.name == "sagemaker")
 
+    assert runner is not None
     os.kill(runner, signal.SIGKILL)
     (tmp_path / "go").touch()
     url = own_cloud.sagemaker_endpoint

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from drawops_local.cloud import Cloud
@@ -52,7 +51,10 @@ Resources:
       PolicyDocument:
         Version: "2012-10-17"
         Statement:
-          - {Effect: Allow, Principal: {Service: events.amazonaws.com}, Action: sqs:SendMessage, Resource: !GetAtt Uploads.Arn}
+          - Effect: Allow
+            Principal: {Service: events.amazonaws.com}
+            Action: sqs:SendMessage
+            Resource: !GetAtt Uploads.Arn
   UploadRule:
     Type: AWS::Events::Rule
     Properties:
@@ -65,12 +67,18 @@ Resources:
       Topics: [!Ref Topic]
       PolicyDocument:
         Version: "2012-10-17"
-        Statement: [{Effect: Allow, Principal: {Service: sagemaker.amazonaws.com}, Action: sns:Publish, Resource: !Ref Topic}]
+        Statement:
+          - Effect: Allow
+            Principal: {Service: sagemaker.amazonaws.com}
+            Action: sns:Publish
+            Resource: !Ref Topic
   Done: {Type: AWS::SQS::Queue, Properties: {QueueName: !Sub "${AWS::StackName}-done"}}
   Subscription:
     Type: AWS::SNS::Subscription
     Properties: {TopicArn: !Ref Topic, Protocol: sqs, Endpoint: !GetAtt Done.Arn, RawMessageDelivery: true}
-  Logs: {Type: AWS::Logs::LogGroup, Properties: {LogGroupName: !Sub "/t/${AWS::StackName}", RetentionInDays: 7}}
+  Logs:
+    Type: AWS::Logs::LogGroup
+    Properties: {LogGroupName: !Sub "/t/${AWS::StackName}", RetentionInDays: 7}
   Alarm:
     Type: AWS::CloudWatch::Alarm
     Properties:
@@ -156,7 +164,8 @@ def handler(event, context):
     client = boto3.client("stepfunctions")
     for record in event["Records"]:
         detail = json.loads(record["body"])["detail"]
-        client.start_execution(stateMachineArn=os.environ["MACHINE"], input=json.dumps({"key": detail["object"]["key"]}))
+        given = json.dumps({"key": detail["object"]["key"]})
+        client.start_execution(stateMachineArn=os.environ["MACHINE"], input=given)
     return {"batchItemFailures": []}
 """
 TELL = """
@@ -171,7 +180,7 @@ def handler(event, context):
 
 
 @pytest.fixture(scope="module")
-def stack(cloud: Cloud) -> Any:
+def stack(cloud: Cloud) -> dict[str, str]:
 
     s3 = cloud.client("s3")
     s3.create_bucket(Bucket="template-artifacts")
