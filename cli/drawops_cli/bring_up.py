@@ -54,8 +54,10 @@ def bring_up(
     *,
     restore: bool = True,
     preferred_ports: Mapping[str, int] | None = None,
-) -> tuple[Target, ReconcileReport]:
+) -> Target:
     """Do what is missing until drawings can be submitted; a second call finds nothing to do.
+
+    Drawings that an earlier crash left hanging get moving again.
 
     Args:
         root: the project.
@@ -64,7 +66,7 @@ def bring_up(
         preferred_ports: as for `Cloud.up`.
 
     Returns:
-        The running stack, and what the reconciler got moving again after an earlier crash.
+        The running stack.
 
     Raises:
         Failure: a step failed; so do `CloudFailed` and `EnvironmentFailed`.
@@ -91,10 +93,10 @@ def bring_up(
     with steps.step("endpoint") as note:
         _serve(target, cloud, artifact, image, note)
         note(f"{target.output('EndpointName')} InService")
-    with steps.step("open drawings") as note:
-        report = reconcile(target, ReconcileRequest(sweep=True, grace_seconds=0))
-        note(summary(report))
-    return target, report
+    if restore:
+        with steps.step("open drawings") as note:
+            note(summary(reconcile(target, ReconcileRequest(sweep=True, grace_seconds=0))))
+    return target
 
 
 def reconcile(target: Target, request: ReconcileRequest) -> ReconcileReport:

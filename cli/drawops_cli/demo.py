@@ -42,8 +42,8 @@ class Sample:
 
 SAMPLES = (
     Sample("feed-section.pdf", 3, "A3", "clean", 300, "A3 PDF from CAD: its text layer is used"),
-    Sample("reactor-section.png", 5, "A2", "clean", 200, "A2 picture: every text is recognised"),
-    Sample("archive-scan.jpg", 11, "A3", "scanned", 300, "A3 scan: skewed, blurred, noisy"),
+    Sample("reactor-section.png", 5, "A2", "clean", 150, "A2 picture: every text is recognised"),
+    Sample("archive-scan.jpg", 11, "A3", "scanned", 200, "A3 scan: skewed, blurred, noisy"),
 )
 
 
@@ -71,7 +71,7 @@ def demo(
         with steps.step("drawings") as note:
             files = draw(folder / "drawings", note)
             note(f"{len(files)} in {folder / 'drawings'}")
-        target, _ = bring_up.bring_up(root, state, steps, restore=False, preferred_ports={})
+        target = bring_up.bring_up(root, state, steps, restore=False, preferred_ports={})
         uploaded_at = time.monotonic()
         submissions = upload_all(target, {f"demo/{file.name}": file for file in files})
         everything = follow_live(target, submissions, timeout)

@@ -38,7 +38,7 @@ def up(
             raise Failure("Nothing was wiped.")
         if running_cloud(state):
             Cloud.attach(state).down()
-    target, _ = bring_up.bring_up(root, state, Steps(), restore=not fresh)
+    target = bring_up.bring_up(root, state, Steps(), restore=not fresh)
     assert target.cloud is not None
     if as_json:
         print_json(
