@@ -97,7 +97,8 @@ def test_only_the_first_writer_of_a_conditional_put_wins(table: Any, name: str) 
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
         )
     assert refused.value.response["Error"]["Code"] == "ConditionalCheckFailedException"
-    assert dict(refused.value.response)["Item"]["by"] == {"S": "first"}
+    found: Any = dict(refused.value.response)["Item"]
+    assert found["by"] == {"S": "first"}
     assert table.get_item(TableName=name, Key=item("a"))["Item"]["by"] == {"S": "first"}
 
 

@@ -1,6 +1,7 @@
 """What the local cloud starts for an image is what its Dockerfile starts."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -54,14 +55,9 @@ def test_a_dockerfile_that_starts_nothing_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_image_is_found_whatever_its_registry_and_tag(tmp_path: Path) -> None:
-    image = {
-        "name": "drawops-one:local",
-        "commands": {"serve": ["x"]},
-        "working_directory": "/",
-        "digest": "d",
-    }
+    image = Image("drawops-one:local", {"serve": ["x"]}, working_directory="/", digest="d")
     (tmp_path / "one").mkdir()
-    (tmp_path / "one" / "image.json").write_text(json.dumps(image))
+    (tmp_path / "one" / "image.json").write_text(json.dumps(asdict(image)))
     names = [
         "drawops-one:local",
         "drawops-one",
@@ -69,7 +65,7 @@ def test_an_image_is_found_whatever_its_registry_and_tag(tmp_path: Path) -> None
         "drawops-one@sha256:1",
     ]
     for name in names:
-        assert find_image(tmp_path, name) == Image(**image)
+        assert find_image(tmp_path, name) == image
     assert find_image(tmp_path, "drawops-one").command("serve") == ["x"]
     with pytest.raises(ImageNotFound, match="no program for 'train'"):
         find_image(tmp_path, "drawops-one").command("train")

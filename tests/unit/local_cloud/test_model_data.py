@@ -1,9 +1,9 @@
 """Model archives come from outside and must stay where they are put."""
 
+import contextlib
 import io
 import tarfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -54,28 +54,25 @@ def test_a_model_that_reaches_outside_its_directory_is_refused(
     tmp_path: Path, member: tarfile.TarInfo
 ) -> None:
     target = tmp_path / "deep" / "model"
-    data: Any = b"" if member.issym() else b"x"
-    try:
+    data = b"" if member.issym() else b"x"
+    with contextlib.suppress(ModelDataFailed):  # tarfile refuses some and puts others inside
         unpack_model(Bucket(archive((member, data))), "s3://b/model.tar.gz", target)
-    except ModelDataFailed as error:
-        assert "Could not unpack model data" in str(error)
     assert {path for path in tmp_path.rglob("*") if path.is_file()} <= set(target.rglob("*"))
     assert not Path("/tmp/outside-drawops").exists()
     assert not any(path.is_symlink() for path in tmp_path.rglob("*"))
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"not an archive", archive((tarfile.TarInfo("a"), b"x" * 5000))[:-20]]
-)
+CUT_OFF = archive((tarfile.TarInfo("a"), b"x" * 5000))[:-20]
+
+
+@pytest.mark.parametrize("content", [b"", b"not an archive", CUT_OFF])
 def test_a_broken_archive_is_refused(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(ModelDataFailed, match="Could not unpack"):
         unpack_model(Bucket(content), "s3://b/model.tar.gz", tmp_path / "model")
 
 
 def test_a_missing_archive_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(
-        ModelDataFailed, match="Could not access model data at s3://b/model.tar.gz: Not Found"
-    ):
+    with pytest.raises(ModelDataFailed, match=r"Could not access model data at s3://b/model\.tar\.gz: Not"):
         unpack_model(Bucket(None), "s3://b/model.tar.gz", tmp_path / "model")
 
 
