@@ -23,6 +23,7 @@ PREFERRED_PORTS = {"ministack": 4566, "sagemaker": 4570}
 LOGS = "logs"
 _RECORD = "cloud.json"
 _START_SECONDS = 60.0
+_BUSY_SECONDS = 20.0
 _MINISTACK_HEALTH = "/_drawops/health"
 _MINISTACK_SNAPSHOT = "/_drawops/snapshot"
 _SAGEMAKER_HEALTH = "/ping"
@@ -258,7 +259,8 @@ class Cloud:
         )
 
     def _start(self, name: str, command: list[str], record: dict[str, Any], progress: Progress) -> None:
-        if self._server_status(name, record).healthy:
+        status = self._server_status(name, record)
+        if status.healthy or (status.running and self._answers_late(name, record, progress)):
             return
         started_at = time.monotonic()
         # What a killed server left behind would work on the same queue and the same files.
@@ -278,6 +280,16 @@ class Cloud:
         self._write_record(record)
         self._wait_until_healthy(name, record, log)
         progress(f"{name}: ready after {time.monotonic() - started_at:.1f} s")
+
+    def _answers_late(self, name: str, record: Mapping[str, Any], progress: Progress) -> bool:
+        """Whether a busy server answers after all; one that does not hangs."""
+        progress(f"{name}: runs but does not answer; waiting for it")
+        deadline = time.monotonic() + _BUSY_SECONDS
+        while time.monotonic() < deadline:
+            if self._healthy(name, record):
+                return True
+            time.sleep(0.2)
+        return False
 
     def _wait_until_healthy(self, name: str, record: Mapping[str, Any], log: Path) -> None:
         deadline = time.monotonic() + _START_SECONDS

@@ -35,6 +35,9 @@ def aws_variables() -> dict[str, str]:
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
+        # A proxy of the user's must not get to see requests to this machine.
+        "NO_PROXY": "127.0.0.1,localhost",
+        "no_proxy": "127.0.0.1,localhost",
     }
 
 
@@ -61,6 +64,7 @@ def local_client(service: str, endpoint: str, user_agent: str | None = None) -> 
         inject_host_prefix=False,
         s3={"addressing_style": "path"},
         user_agent_extra=user_agent,
+        proxies={},
         retries={"max_attempts": 4, "mode": "standard"},
         max_pool_connections=32,
     )

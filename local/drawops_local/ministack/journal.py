@@ -52,7 +52,7 @@ class Journal:
             "region": responses.get_region(),
             "arguments": arguments,
         }
-        line = json.dumps(entry) + "\n"
+        line = json.dumps(entry, default=_plain) + "\n"
         with self._lock:
             number = next(self._ids)
             self._pending[number] = line
@@ -109,6 +109,11 @@ class Journal:
             except ValueError:
                 _log.warning("dropped a half-written journal line: its request was never acknowledged")
         return entries
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401
+    """Sets become lists; whatever else JSON does not know must not fail the request that caused it."""
+    return sorted(value) if isinstance(value, (set, frozenset)) else str(value)
 
 
 def apply(directory: Path) -> Journal:

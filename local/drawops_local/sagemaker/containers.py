@@ -62,7 +62,7 @@ class Container:
         threads: int,
     ) -> None:
         self._image = image
-        self._model_directory = model_directory
+        self.model_directory = model_directory
         self._own_variables = dict(own_variables)
         self._endpoint = endpoint
         self._log = log
@@ -142,7 +142,7 @@ class Container:
         self._log.parent.mkdir(parents=True, exist_ok=True)
         variables = isolated_environment(
             SAGEMAKER_BIND_TO_PORT=str(port),
-            SM_MODEL_DIR=str(self._model_directory),
+            SM_MODEL_DIR=str(self.model_directory),
             OMP_NUM_THREADS=str(self._threads),
             OPENBLAS_NUM_THREADS=str(self._threads),
             MKL_NUM_THREADS=str(self._threads),

@@ -8,6 +8,8 @@ import contextlib
 import datetime
 import json
 import logging
+import shutil
+import tempfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -43,6 +45,7 @@ MAX_ATTEMPTS = 3
 # Hanging costs the whole timeout each time.
 MAX_TIMEOUTS = 2
 _UNREACHABLE_WAIT = 0.5
+_MODELS = "endpoints"
 
 
 class Unreachable(Exception):
@@ -79,6 +82,8 @@ class Hosting:
     def resume(self, runner: Runner) -> None:
         """Take up the work of a runner that ended: containers, queues, half-done changes."""
         self._runner = runner
+        # Models of the run before; what is needed is unpacked again.
+        shutil.rmtree(runner.state / _MODELS, ignore_errors=True)
         again = runner.store.requeue_running()
         if again:
             _log.info("%d requests were being answered when the runner ended; they start again", again)
@@ -182,9 +187,9 @@ class Hosting:
             )
             self.announce(name)
         self._deployments[name] = fresh
+        fresh.serve()
         if current is not None:
             current.stop(wait=True)
-        fresh.serve()
 
     def _started(self, name: str, config: str) -> "Deployment | None":
         try:
@@ -206,10 +211,13 @@ class Hosting:
         if model is None:
             raise ContainerFailed(f"model {variant['ModelName']} is gone")
         definition = models.container_of(model)
-        folder = self.runner.state / "endpoints" / name / f"{variant['VariantName']}-{config_name}"
+        home = self.runner.state / _MODELS / name
+        home.mkdir(parents=True, exist_ok=True)
+        # A new directory each time: the deployment before may be using the same model.
+        folder = Path(tempfile.mkdtemp(prefix=f"{variant['VariantName']}-", dir=home)) / "model"
         while True:
             try:
-                unpack_model(self.runner.s3, definition.get("ModelDataUrl"), folder / "model")
+                unpack_model(self.runner.s3, definition.get("ModelDataUrl"), folder)
                 break
             except BotoCoreError as error:
                 _log.warning("model data of %s cannot be read yet: %s", name, error)
@@ -217,7 +225,7 @@ class Hosting:
                     raise ContainerFailed("the runner is stopping") from error
         container = Container(
             image=find_image(self.runner.images, definition["Image"]),
-            model_directory=folder / "model",
+            model_directory=folder,
             own_variables=definition.get("Environment", {}),
             endpoint=name,
             log=self.runner.state / "logs" / f"{name}-{variant['VariantName']}.log",
@@ -273,6 +281,7 @@ class Hosting:
                 if topic:
                     self.runner.store.post("sns", {"topic": topic, "message": message})
             self.runner.store.remove(endpoints.KIND, name)
+        shutil.rmtree(self.runner.state / _MODELS / name, ignore_errors=True)
         self.runner.outbox.wake()
 
 
@@ -331,6 +340,7 @@ class Deployment:
             for worker in self._workers:
                 worker.join()
         self.container.stop()
+        shutil.rmtree(self.container.model_directory.parent, ignore_errors=True)
 
     def _work(self) -> None:
         while not self._stopping.is_set():
@@ -521,8 +531,3 @@ def _topic(config: Document, member: str) -> str | None:
     output = (config.get("AsyncInferenceConfig") or {}).get("OutputConfig", {})
     topic: str | None = output.get("NotificationConfig", {}).get(member)
     return topic
-
-
-def model_directory(state: Path, endpoint: str) -> Path:
-    """Where an endpoint's models are unpacked."""
-    return state / "endpoints" / endpoint

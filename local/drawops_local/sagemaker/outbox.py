@@ -60,7 +60,9 @@ class Outbox:
             if kind == "sns":
                 self._sns.publish(TopicArn=document["topic"], Message=json.dumps(document["message"]))
             elif kind == "event":
-                self._events.put_events(Entries=[document])
+                answer = self._events.put_events(Entries=[document])
+                if answer["FailedEntryCount"]:
+                    _log.error("event refused: %s: %s", document, answer["Entries"])
             else:
                 _log.error("unknown kind of message %r dropped", kind)
         except ClientError as error:
