@@ -23,7 +23,6 @@ from drawops.catalog import Revision, Status
 from drawops.contracts.reading import DrawingResult
 from drawops_cli.bring_up import bring_up
 from drawops_cli.steps import Steps
-from drawops_cli.target import Target
 from drawops_local import processes
 from drawops_local.cloud import Cloud
 
@@ -234,6 +233,14 @@ class Stack:
             return None
 
         return eventually(look, 30, lambda: "no inference process runs")
+
+    def container_peak(self) -> int | None:
+        """Peak resident memory of the inference process in bytes; None where the system does not tell."""
+        status = Path(f"/proc/{self.container().pid}/status")
+        if not status.exists():
+            return None
+        (line,) = [line for line in status.read_text().splitlines() if line.startswith("VmHWM:")]
+        return int(line.split()[1]) * 1024
 
     def server(self, name: str) -> psutil.Process:
         """A server of the local cloud: "ministack" or "sagemaker"."""

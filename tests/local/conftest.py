@@ -20,6 +20,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
-    """The stack that all tests share: use keys of your own. That nothing of it stays is asserted at its end."""
+    """The stack that all tests share: use keys of your own. At the end, nothing of it may be left."""
     with temporary_stack() as stack:
         yield stack
