@@ -204,4 +204,3 @@ def test_every_change_of_status_is_reported_once(stack: DeployedStack, reading: 
     tracking.follow(stack.catalog, [sent], timeout=20, changed=note)
 
     assert seen == ["REGISTERED", "PROCESSED"]
-

@@ -1,0 +1,165 @@
+"""Starting: only what changed is done again, and nothing of a demo is left behind."""
+
+import io
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from botocore.exceptions import ClientError
+from drawops.deployment.endpoint import DeployRequest
+from drawops_cli import bring_up
+from drawops_cli.failures import Failure
+from drawops_cli.steps import Steps
+from drawops_cli.target import Target
+from rich.console import Console
+
+REQUEST = DeployRequest(model_name="m", model_version="1", artifact_key="models/m/1/model.tar.gz")
+
+
+def project(root: Path) -> Path:
+    """The files that `sam` looks at."""
+    for name in ("functions/read/handler.py", "layers/core/drawops/a.py", "statemachines/a.asl.yaml"):
+        (root / name).parent.mkdir(parents=True)
+        (root / name).write_text(name)
+    for name in ("template.yaml", "samconfig.toml"):
+        (root / name).write_text(name)
+    return root
+
+
+@pytest.mark.parametrize(
+    "name", ["template.yaml", "samconfig.toml", "functions/read/handler.py", "layers/new.txt"]
+)
+def test_a_change_of_what_is_deployed_is_noticed(tmp_path: Path, name: str) -> None:
+    before = bring_up._sources_digest(project(tmp_path))
+
+    (tmp_path / name).write_text("changed")
+
+    assert bring_up._sources_digest(tmp_path) != before
+
+
+def test_what_python_leaves_behind_is_no_change(tmp_path: Path) -> None:
+    before = bring_up._sources_digest(project(tmp_path))
+
+    (tmp_path / "functions/read/__pycache__").mkdir()
+    (tmp_path / "functions/read/__pycache__/handler.pyc").write_text("x")
+
+    assert bring_up._sources_digest(tmp_path) == before
+
+
+class Deployment:
+    """An endpoint that goes through `statuses`, and a DeployModel function that refuses while it changes."""
+
+    def __init__(self, *statuses: str) -> None:
+        self.statuses = list(statuses)
+        self.invocations = 0
+
+    def describe_endpoint(self, EndpointName: str) -> dict[str, Any]:  # noqa: N803 - the API's spelling
+        status = self.statuses[0]
+        if len(self.statuses) > 1:
+            self.statuses.pop(0)
+        if status == "gone":
+            raise ClientError({"Error": {"Code": "ValidationException"}}, "DescribeEndpoint")
+        return {"EndpointStatus": status, "FailureReason": "no memory"}
+
+    def invoke(self, FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803
+        self.invocations += 1
+        if self.statuses[0] in ("Creating", "Updating"):
+            answer = b'{"errorType": "NotReady", "errorMessage": "changing"}'
+            return {"Payload": io.BytesIO(answer), "FunctionError": "Unhandled"}
+        return {"Payload": io.BytesIO(b"{}")}
+
+
+def target(deployment: Deployment) -> Target:
+    outputs = {"EndpointName": "e", "DeployModelFunctionName": "deploy"}
+    return Target("test", "test", outputs, None, lambda service: deployment)
+
+
+def test_deploying_waits_for_an_endpoint_that_changes_and_asks_again() -> None:
+    deployment = Deployment("Creating", "Creating", "InService")
+    notes: list[str] = []
+
+    bring_up.deploy_model(target(deployment), REQUEST, notes.append)
+
+    assert deployment.invocations == 2
+    assert notes[-1] == "e InService"
+
+
+def test_a_failed_endpoint_is_reported_with_its_reason() -> None:
+    with pytest.raises(Failure, match=r"Endpoint e failed: no memory\. See `drawops logs endpoint`"):
+        bring_up.deploy_model(target(Deployment("Failed")), REQUEST, lambda note: None)
+
+
+def test_another_artifact_under_a_known_version_is_refused(tmp_path: Path) -> None:
+    class Storage:
+        def head_object(self, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803
+            return {"Metadata": {"sha256": "other"}}
+
+    artifact = bring_up.Artifact(tmp_path / "model.tar.gz", "m", "1", "mine")
+    stored = Target("test", "test", {"DataBucketName": "data"}, None, lambda service: Storage())
+
+    with pytest.raises(Failure, match="Give it a new VERSION"):
+        bring_up._upload_once(stored, artifact, lambda note: None)
+
+
+def test_steps_are_plain_lines_where_there_is_no_terminal() -> None:
+    printed = io.StringIO()
+    steps = Steps(Console(file=printed, force_terminal=False))
+
+    with steps.step("stack") as note:
+        note("a [b] c")
+
+    assert "\x1b" not in printed.getvalue()
+    assert "a [b] c" in printed.getvalue().splitlines()[-1]
+
+
+CHILD = """
+import os, subprocess, sys, tempfile, time
+from pathlib import Path
+from drawops_cli import demo
+from drawops_cli.main import app
+
+def work():
+    with demo._clean_ending(Path(sys.argv[1])) as state:
+        tempfile.mkdtemp()
+        # One child that insists on living, in a session of its own as servers are.
+        ignore = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
+        child = subprocess.Popen([sys.executable, "-c", ignore], stdout=subprocess.PIPE, start_new_session=True)
+        child.stdout.readline()
+        print(child.pid, flush=True)
+        if sys.argv[2] == "fail":
+            raise RuntimeError("broken")
+        time.sleep(600)
+
+try:
+    work()
+except demo.Interrupted as interrupt:
+    sys.exit(128 + interrupt.number)
+"""
+
+
+@pytest.mark.parametrize("ending", ["SIGINT", "SIGTERM", "SIGHUP", "fail"])
+def test_nothing_of_a_demo_outlives_it(tmp_path: Path, ending: str) -> None:
+    state = tmp_path / "demo"
+    process = subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(state), ending],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    assert process.stdout is not None
+    child = int(process.stdout.readline())
+    if ending != "fail":
+        process.send_signal(signal.Signals[ending])
+        # Impatience must not cut the clean-up short.
+        process.send_signal(signal.Signals[ending])
+    _, said = process.communicate(timeout=60)
+
+    assert process.returncode == (1 if ending == "fail" else 128 + signal.Signals[ending]), said
+    assert not psutil.pid_exists(child)
+    assert list(tmp_path.iterdir()) == []
