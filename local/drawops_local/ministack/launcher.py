@@ -64,6 +64,7 @@ def main() -> None:
         sagemaker_tasks,
         snapshots,
         task_timeouts,
+        unfinished_messages,
         yaml_definitions,
     )
 
@@ -78,6 +79,7 @@ def main() -> None:
         object_versions,
         callback_errors,
         task_timeouts,
+        unfinished_messages,
     ]
     for patch in patches:
         patch.apply()

@@ -128,6 +128,7 @@ def test_every_patch_is_in_place(cloud: Cloud) -> None:
         "object-versions",
         "callback-errors",
         "task-timeouts",
+        "unfinished-messages",
         "journal",
         "snapshots",
     }

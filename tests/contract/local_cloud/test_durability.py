@@ -104,6 +104,37 @@ def test_a_notification_on_its_way_to_a_function_is_delivered_after_the_crash(
     assert done.read_text() == "do not lose me"
 
 
+def test_a_message_that_a_function_was_working_on_comes_again_at_once(
+    own_cloud: Cloud, again: Again, tmp_path: Path, eventually: Eventually
+) -> None:
+    make = Make(own_cloud)
+    started, done = tmp_path / "started", tmp_path / "done"
+    source = f"""
+    import pathlib, time
+
+    def handler(event, context):
+        first = not pathlib.Path({str(started)!r}).exists()
+        pathlib.Path({str(started)!r}).touch()
+        if first:
+            time.sleep(15)
+        record = event["Records"][0]
+        count = record["attributes"]["ApproximateReceiveCount"]
+        pathlib.Path({str(done)!r}).write_text(record["body"] + count)
+    """
+    url, arn = make.queue("slow", VisibilityTimeout="600")
+    function = make.function("slow", source)
+    own_cloud.client("lambda").create_event_source_mapping(FunctionName=function, EventSourceArn=arn)
+    own_cloud.client("sqs").send_message(QueueUrl=url, MessageBody="once more ")
+    eventually(started.exists)
+    own_cloud.snapshot()
+
+    kill(own_cloud)
+    again(own_cloud)
+
+    eventually(done.exists)
+    assert done.read_text() == "once more 1"
+
+
 def test_everything_but_objects_is_as_old_as_the_last_snapshot(own_cloud: Cloud, again: Again) -> None:
     make = Make(own_cloud)
     machine = make.machine("kept", {"Wait": {"Type": "Wait", "Seconds": 600, "End": True}})
