@@ -222,8 +222,9 @@ def test_sigterm_lets_the_reading_in_hand_end_and_the_program_with_0(model_dir: 
     program = Program(tmp_path / "log", SM_MODEL_DIR=str(model_dir))
     until(lambda: program.ping() == 200)
     with ThreadPoolExecutor() as pool:
-        reading = pool.submit(program.read, LONG)
-        threading.Event().wait(1)
+        # Two tiles: the program allows it 20 s, also where other tests take the processor.
+        reading = pool.submit(program.read, png(sheet(("TANK-2001", 80, 200), width=2300, height=1200)))
+        threading.Event().wait(0.3)
         assert program.stop() == 0
         assert reading.result()[0] == 200
 
