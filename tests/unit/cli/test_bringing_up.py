@@ -127,8 +127,10 @@ def work():
     with demo._clean_ending(Path(sys.argv[1])) as state:
         tempfile.mkdtemp()
         # One child that insists on living, in a session of its own as servers are.
-        ignore = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
-        child = subprocess.Popen([sys.executable, "-c", ignore], stdout=subprocess.PIPE, start_new_session=True)
+        program = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+        program += "print('up', flush=True); time.sleep(600)"
+        command = [sys.executable, "-c", program]
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True)
         child.stdout.readline()
         print(child.pid, flush=True)
         if sys.argv[2] == "fail":
