@@ -24,6 +24,8 @@ LOGS = "logs"
 _RECORD = "cloud.json"
 _START_SECONDS = 60.0
 _BUSY_SECONDS = 20.0
+# The last threads of a killed server let go of its port.
+_PORT_SECONDS = 5.0
 _MINISTACK_HEALTH = "/_drawops/health"
 _MINISTACK_SNAPSHOT = "/_drawops/snapshot"
 _SAGEMAKER_HEALTH = "/ping"
@@ -270,6 +272,9 @@ class Cloud:
         processes.stop(self._remains(name))
         shutil.rmtree(self.state / "tmp" / name, ignore_errors=True)
         port = record["ports"][name]
+        deadline = time.monotonic() + _PORT_SECONDS
+        while not processes.is_free(port) and time.monotonic() < deadline:
+            time.sleep(0.02)
         if not processes.is_free(port):
             raise CloudFailed(f"port {port} of {name} is in use by another program; stop it, then try again")
         progress(f"{name}: starting on port {port}")
@@ -288,7 +293,10 @@ class Cloud:
         while time.monotonic() < deadline:
             if self._healthy(name, record):
                 return True
-            time.sleep(0.2)
+            server = record["servers"][name]
+            if not processes.is_running(server["pid"], server["started"]):
+                return False
+            time.sleep(0.1)
         return False
 
     def _wait_until_healthy(self, name: str, record: Mapping[str, Any], log: Path) -> None:

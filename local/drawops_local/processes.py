@@ -6,6 +6,7 @@ import random
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -52,10 +53,35 @@ def stop(processes: Iterable[psutil.Process], grace: float = 5.0) -> None:
     alive = list(processes)
     for process in alive:
         _send(process, signal.SIGTERM)
-    _, alive = psutil.wait_procs(alive, timeout=grace)
+    alive = _wait(alive, grace)
     for process in alive:
         _send(process, signal.SIGKILL)
-    psutil.wait_procs(alive, timeout=grace)
+    _wait(alive, grace)
+
+
+def _wait(processes: list[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Wait for processes to end; returns those that have not.
+
+    A zombie counts as ended: whoever started it may never fetch its exit code, for which psutil's own wait
+    would wait. Its last threads may hold a port for a moment longer.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        alive = [process for process in processes if _is_alive(process)]
+        if not alive or time.monotonic() > deadline:
+            return alive
+        time.sleep(0.02)
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+            return True
+        # Our own child: fetch its exit code, so that no zombie stays.
+        process.wait(timeout=0)
+    except (psutil.NoSuchProcess, psutil.TimeoutExpired):
+        return False
+    return False
 
 
 def is_running(pid: int, started: float) -> bool:
