@@ -16,10 +16,11 @@ import pypdfium2  # type: ignore[import-untyped]
 import pypdfium2.raw as pdfium  # type: ignore[import-untyped]
 from drawops.contracts.reading import DpiSource, Warning, WarningCode
 from drawops.errors import Code, InvalidInput
+from drawops.limits import check_pages, check_size
 from numpy.typing import NDArray
 
 from drawops_vision import text_layer
-from drawops_vision.rasterise import DEFAULT_LIMITS, LayerText, Limits, PageImage, check_pages, check_size
+from drawops_vision.rasterise import DEFAULT_LIMITS, LayerText, Limits, PageImage
 
 POINTS_PER_INCH = 72
 # The end marker of a whole PDF stands in its last kilobyte; four allow for junk that mailers append.
@@ -110,9 +111,9 @@ def _open(data: bytes) -> pypdfium2.PdfDocument:
 def _scale(width: float, height: float, limits: Limits) -> float:
     """Pixels a point: `Limits.pdf_dpi`, or as many as a huge page allows."""
     scale = limits.pdf_dpi / POINTS_PER_INCH
-    if math.ceil(width * scale) * math.ceil(height * scale) > limits.pixels:
+    if math.ceil(width * scale) * math.ceil(height * scale) > limits.max_pixels:
         # Rounding up must not exceed the limit again.
-        scale = math.sqrt(limits.pixels / (width * height)) * 0.999
+        scale = math.sqrt(limits.max_pixels / (width * height)) * 0.999
     return scale
 
 
@@ -169,10 +170,10 @@ def _check_images(page: pypdfium2.PdfPage, number: int, limits: Limits) -> None:
         width, height = ctypes.c_uint(), ctypes.c_uint()
         if pdfium.FPDFImageObj_GetImagePixelSize(image.raw, width, height):
             total += width.value * height.value
-    if total > limits.pixels:
+    if total > limits.max_pixels:
         raise InvalidInput(
             Code.TOO_MANY_PIXELS,
-            f"Pictures on page {number} have {total:,} pixels; at most {limits.pixels:,} are read. "
+            f"Pictures on page {number} have {total:,} pixels; at most {limits.max_pixels:,} are read. "
             "Export the drawing with a lower picture resolution (300 dpi is enough).",
         )
 

@@ -11,9 +11,10 @@ import numpy as np
 import pyvips  # type: ignore[import-untyped]
 from drawops.contracts.reading import DpiSource, MediaType, Warning, WarningCode
 from drawops.errors import Code, InvalidInput
+from drawops.limits import check_pages, check_size
 from numpy.typing import NDArray
 
-from drawops_vision.rasterise import Limits, PageImage, check_pages, check_size
+from drawops_vision.rasterise import Limits, PageImage
 
 BAND = 256  # rows decoded at a time
 MM_PER_INCH = 25.4

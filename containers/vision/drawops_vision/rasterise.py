@@ -9,37 +9,20 @@ from dataclasses import dataclass
 
 import numpy as np
 from drawops.contracts.reading import DpiSource, MediaType, Warning, WarningCode
-from drawops.errors import Code, InvalidInput
+from drawops.limits import Limits as FileLimits
+from drawops.limits import media_type
 from numpy.typing import NDArray
-
-# A PDF may have up to 1,024 bytes of anything before its header (ISO 32000-1, implementation note 13).
-PDF_HEADER_WITHIN = 1024
-
-MAGIC = (
-    (b"\x89PNG\r\n\x1a\n", MediaType.PNG),
-    (b"\xff\xd8\xff", MediaType.JPEG),
-    (b"II*\0", MediaType.TIFF),
-    (b"MM\0*", MediaType.TIFF),
-    (b"II+\0", MediaType.TIFF),
-    (b"MM\0+", MediaType.TIFF),
-)
 
 
 @dataclass(frozen=True)
-class Limits:
-    """What is read and what is refused.
+class Limits(FileLimits):
+    """What is read, what is refused, and how PDFs are rendered.
 
     Attributes:
-        pixels: of one page. A0 at 300 dpi has 139 million.
-        pages: of one file.
-        side: pixels that a page must at least have in width and height.
         decode_bytes: memory that decoding one page may take, pixels included.
         pdf_dpi: resolution at which PDF pages are rendered.
     """
 
-    pixels: int = 200_000_000
-    pages: int = 100
-    side: int = 16
     decode_bytes: int = 1_450_000_000
     pdf_dpi: int = 300
 
@@ -82,25 +65,6 @@ class PageImage:
         return Warning(code=code, message=message, page=self.number)
 
 
-def media_type(data: bytes) -> MediaType:
-    """Tell the type of a file by its magic bytes.
-
-    Raises:
-        InvalidInput: EMPTY_FILE or UNSUPPORTED_TYPE.
-    """
-    if not data:
-        raise InvalidInput(Code.EMPTY_FILE, "The file is empty; upload it again.")
-    for magic, kind in MAGIC:
-        if data.startswith(magic):
-            return kind
-    if b"%PDF-" in data[:PDF_HEADER_WITHIN]:
-        return MediaType.PDF
-    raise InvalidInput(
-        Code.UNSUPPORTED_TYPE,
-        "The content is not PNG, JPEG, TIFF or PDF, whatever its name; export the drawing as one of them.",
-    )
-
-
 def pages(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Iterator[PageImage]:
     """Rasterise the pages of a file one by one; only the page in hand is in memory.
 
@@ -137,38 +101,3 @@ def render_page(data: bytes, number: int, limits: Limits = DEFAULT_LIMITS) -> ND
     if kind is MediaType.PDF:
         return pdf_file.render(data, number, limits)
     return raster_file.render(data, kind, number, limits)
-
-
-def check_size(number: int, width: int, height: int, limits: Limits) -> None:
-    """Refuse a page of `width` x `height` pixels that is too large or too small.
-
-    Raises:
-        InvalidInput: TOO_MANY_PIXELS or TOO_FEW_PIXELS.
-    """
-    if width * height > limits.pixels:
-        raise InvalidInput(
-            Code.TOO_MANY_PIXELS,
-            f"Page {number} has {width} x {height} pixels; at most {limits.pixels:,} pixels a page are read. "
-            "Scan or export it at a lower resolution (300 dpi is enough), or cut it into sheets.",
-        )
-    if min(width, height) < limits.side:
-        raise InvalidInput(
-            Code.TOO_FEW_PIXELS,
-            f"Page {number} has {width} x {height} pixels; a page needs at least {limits.side} each way. "
-            "Check that the right file was uploaded.",
-        )
-
-
-def check_pages(count: int, limits: Limits) -> None:
-    """Refuse a file with no pages or too many.
-
-    Raises:
-        InvalidInput: NO_PAGES or TOO_MANY_PAGES.
-    """
-    if count < 1:
-        raise InvalidInput(Code.NO_PAGES, "The file has no pages; export the drawing again.")
-    if count > limits.pages:
-        raise InvalidInput(
-            Code.TOO_MANY_PAGES,
-            f"The file has {count} pages; at most {limits.pages} are read. Split it and upload the parts.",
-        )

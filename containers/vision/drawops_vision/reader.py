@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from drawops.contracts import reading
 from drawops.contracts.reading import Reading, TextSource, WarningCode
+from drawops.limits import media_type
 from numpy.typing import NDArray
 
 from drawops_vision import rasterise
@@ -77,7 +78,7 @@ class Reader:
             drawops.errors.InvalidInput: the drawing cannot be read; see `rasterise.pages`.
         """
         started = time.perf_counter()
-        kind = rasterise.media_type(data)
+        kind = media_type(data)
         pages: list[reading.Page] = []
         warnings: list[reading.Warning] = []
         images = rasterise.pages(data, self._limits)

@@ -19,7 +19,7 @@ from PIL import Image
 from tests.unit.vision.drawings import image, pdf, png, sheet
 
 SHEET = sheet(("P-1234", 60, 120), ("V-77", 300, 400))
-SMALL = Limits(pixels=1_000_000, pages=3)
+SMALL = Limits(max_pixels=1_000_000, max_pages=3)
 
 
 def pages(data: bytes, limits: Limits = rasterise.DEFAULT_LIMITS) -> list[PageImage]:
@@ -258,7 +258,7 @@ def test_a_pdf_page_is_rendered_at_300_dpi() -> None:
 
 def test_a_huge_pdf_page_is_shrunk_loudly_instead_of_refused() -> None:
     (page,) = pages(pdf(b"", width=7200, height=3600), SMALL)
-    assert page.pixels.size <= SMALL.pixels
+    assert page.pixels.size <= SMALL.max_pixels
     assert page.scale == pytest.approx(page.pixels.shape[1] / (7200 / 72 * 300), rel=0.01)
     assert codes(page) == [WarningCode.DOWNSCALED]
     assert page.dpi is not None

@@ -15,15 +15,12 @@ from drawops.contracts.reading import MediaType
 from drawops.contracts.workflow import Checked, Registered
 from drawops.errors import Code, InvalidInput
 from drawops.keys import RevisionKeys
-from drawops.limits import Limits
+from drawops.limits import Limits, check_pages, check_size, media_type
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_PNG = b"\x89PNG\r\n\x1a\n"
-_JPEG = b"\xff\xd8\xff"
-_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_PDF = b"%PDF-"
+_PNG_SIGNATURE = 8  # bytes
 # Start-of-frame markers: C0-CF without DHT (C4), JPG (C8) and DAC (CC).
 _SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _TRUNCATED = "The file ends too early: the upload or the export was cut off. Upload the whole file again."
@@ -46,71 +43,25 @@ def inspect(data: bytes, limits: Limits) -> Checked:
         InvalidInput: EMPTY_FILE, UNSUPPORTED_TYPE, TRUNCATED_FILE, TOO_MANY_PIXELS, TOO_FEW_PIXELS,
             TOO_MANY_PAGES, NO_PAGES or ENCRYPTED_PDF.
     """
-    if not data:
-        raise InvalidInput(Code.EMPTY_FILE, "The file has no content; export or scan it again and upload it.")
-    media_type = sniff(data)
-    if media_type is MediaType.PDF:
-        return Checked(media_type=media_type, pages=_pdf_pages(data, limits))
-    sizes = {MediaType.PNG: _png_sizes, MediaType.JPEG: _jpeg_sizes, MediaType.TIFF: _tiff_sizes}[media_type]
+    kind = media_type(data)
+    if kind is MediaType.PDF:
+        return Checked(media_type=kind, pages=_pdf_pages(data, limits))
+    sizes = {MediaType.PNG: _png_sizes, MediaType.JPEG: _jpeg_sizes, MediaType.TIFF: _tiff_sizes}[kind]
     pages = 0
     try:
         for width, height in sizes(data):
             pages += 1
-            _check_pages(pages, limits)
-            _check_pixels(width, height, limits)
+            check_pages(pages, limits)
+            check_size(pages, width, height, limits)
     except (struct.error, IndexError):
         raise InvalidInput(Code.TRUNCATED_FILE, _TRUNCATED) from None
-    if pages == 0:
-        raise InvalidInput(Code.NO_PAGES, "The file holds no page; export the drawing again.")
-    return Checked(media_type=media_type, pages=pages)
-
-
-def sniff(data: bytes) -> MediaType:
-    """Tell the kind of file by its first bytes, whatever its name says.
-
-    Raises:
-        InvalidInput: UNSUPPORTED_TYPE.
-    """
-    if data.startswith(_PNG):
-        return MediaType.PNG
-    if data.startswith(_JPEG):
-        return MediaType.JPEG
-    if data.startswith(_TIFF):
-        return MediaType.TIFF
-    # PDF 1.7, implementation note 13: readers accept the header within the first 1024 bytes.
-    if _PDF in data[:1024]:
-        return MediaType.PDF
-    raise InvalidInput(
-        Code.UNSUPPORTED_TYPE,
-        "The content is not a PNG, JPEG, TIFF or PDF, whatever its name says; export it as one of these.",
-    )
-
-
-def _check_pages(pages: int, limits: Limits) -> None:
-    if pages > limits.max_pages:
-        raise InvalidInput(
-            Code.TOO_MANY_PAGES,
-            f"The file has more than {limits.max_pages} pages; split it and upload the parts.",
-        )
-
-
-def _check_pixels(width: int, height: int, limits: Limits) -> None:
-    if width * height > limits.max_pixels:
-        raise InvalidInput(
-            Code.TOO_MANY_PIXELS,
-            f"A page has {width} x {height} pixels; at most {limits.max_pixels / 1e6:.0f} million are read. "
-            "Export it at 300 dpi or split the sheet.",
-        )
-    if min(width, height) < limits.min_side:
-        raise InvalidInput(
-            Code.TOO_FEW_PIXELS,
-            f"A page has {width} x {height} pixels; a drawing needs at least {limits.min_side} on each side.",
-        )
+    check_pages(pages, limits)
+    return Checked(media_type=kind, pages=pages)
 
 
 def _png_sizes(data: bytes) -> Iterator[tuple[int, int]]:
     yield struct.unpack(">II", data[16:24])
-    offset = len(_PNG)
+    offset = _PNG_SIGNATURE
     while True:
         length, kind = struct.unpack(">I4s", data[offset : offset + 8])
         offset += 12 + length
@@ -181,7 +132,5 @@ def _pdf_pages(data: bytes, limits: Limits) -> int | None:
         return None  # AES: the reader's PDF engine tries the empty password itself
     except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
         return None  # broken for pypdf; the reader's PDF engine repairs more
-    if pages == 0:
-        raise InvalidInput(Code.NO_PAGES, "The PDF has no pages; export the drawing again.")
-    _check_pages(pages, limits)
+    check_pages(pages, limits)
     return pages

@@ -10,7 +10,7 @@ from drawops.catalog import Catalog
 from drawops.contracts.workflow import Outcome, Registered, Upload
 from drawops.errors import Code, InvalidInput
 from drawops.keys import RevisionKeys, drawing_id, revision, upload_revision
-from drawops.limits import Limits
+from drawops.limits import Limits, empty_file
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -32,7 +32,7 @@ def register(
         InvalidInput: EMPTY_FILE, FILE_TOO_LARGE or DRAWING_DELETED.
     """
     if upload.size == 0:
-        raise InvalidInput(Code.EMPTY_FILE, "The file has no content; export or scan it again and upload it.")
+        raise empty_file()
     if upload.size > limits.max_bytes:
         raise InvalidInput(
             Code.FILE_TOO_LARGE,
