@@ -36,7 +36,7 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 from rapidfuzz.distance import Levenshtein
-from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]
+from scipy.optimize import linear_sum_assignment
 from shapely.geometry.base import BaseGeometry
 
 MIN_IOU = 0.5
