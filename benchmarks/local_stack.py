@@ -177,6 +177,22 @@ class Stack:
         finally:
             switch(True, "Enabled")
 
+    def send_upload_event(self, dropped: Dropped) -> None:
+        """Put the event of an upload into the queue once more, as EventBridge may."""
+        event = json.loads((ROOT / "events" / "s3" / "object_created.json").read_text(encoding="utf-8"))
+        event["detail"]["bucket"]["name"] = self.target.raw_bucket
+        event["detail"]["object"] |= {
+            "key": dropped.key,
+            "version-id": dropped.version_id,
+            "etag": dropped.etag,
+            "size": dropped.size,
+        }
+        self.send_upload_message(json.dumps(event))
+
+    def send_upload_message(self, body: str) -> None:
+        """Put any message into the queue in front of the workflow."""
+        self.target.client("sqs").send_message(QueueUrl=self.target.queues()["UploadQueue"], MessageBody=body)
+
     # -- events -------------------------------------------------------------------------------------
 
     def events(self, drawing_id: str | None = None) -> list[dict[str, Any]]:
