@@ -25,7 +25,7 @@ from drawops_cli.steps import Note, Steps
 from drawops_cli.target import Target, on_local_cloud
 
 INFERENCE = "inference"
-_ENDPOINT_SECONDS = 600.0
+_ENDPOINT_SECONDS = 300.0
 _POLL_SECONDS = 0.3
 # Everything that `sam build` and `sam deploy` look at.
 _DEPLOYED = ("template.yaml", "samconfig.toml", "functions", "layers", "statemachines")
