@@ -46,7 +46,9 @@ def assert_nothing_is_left(ports: list[int]) -> None:
     assert processes.processes_of(STATE) == []
     assert not STATE.exists()
     listening = {
-        each.laddr.port for each in psutil.net_connections("tcp") if each.status == psutil.CONN_LISTEN
+        each.laddr.port
+        for each in psutil.net_connections("tcp")
+        if each.laddr and each.status == psutil.CONN_LISTEN
     }
     assert listening.isdisjoint(ports)
 
