@@ -117,6 +117,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = command.parse_args(arguments)
     files = [generate(seed, "A5", 150).png() for seed in range(options.count)]
     console = Console()
+    # Unwrapped in a log, too.
+    console.width = max(console.width, 110)
     table = Table(
         title=f"kill -9 in the middle of {options.count} drawings, then drawops up; seconds after the kill"
     )
