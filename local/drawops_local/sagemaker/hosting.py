@@ -150,8 +150,11 @@ class Hosting:
         with lock:
             try:
                 change(name)
-            except Exception:  # noqa: BLE001 - the thread pool would swallow it
+            except Exception as error:  # noqa: BLE001 - the thread pool would swallow it
                 _log.exception("changing endpoint %s failed", name)
+                document = self.runner.store.get(endpoints.KIND, name)
+                if document is not None and document["EndpointStatus"] in ("Creating", "Updating"):
+                    self._failed(name, document, f"{type(error).__name__}: {error}")
 
     def _deploy(self, name: str) -> None:
         store = self.runner.store

@@ -44,14 +44,33 @@ def unpack_model(s3: Any, url: str | None, target: Path) -> None:  # noqa: ANN40
             s3.download_fileobj(bucket, key, archive)
             archive.seek(0)
             with tarfile.open(fileobj=archive, mode="r:gz") as tar:
-                # The filter refuses absolute paths, "..", links that lead out, devices.
-                tar.extractall(target, filter="data")
+                _unpack(tar, target)
     except ClientError as error:
         raise ModelDataFailed(
             f"Could not access model data at {url}: {error.response['Error'].get('Message', error)}"
         ) from error
     except (tarfile.TarError, ValueError, EOFError, OSError) as error:
         raise ModelDataFailed(f"Could not unpack model data at {url}: {error}") from error
+
+
+def _unpack(tar: tarfile.TarFile, target: Path) -> None:
+    """Take files and folders only, and only inside `target`.
+
+    `extractall(filter="data")` does the same, but came with Python 3.11.4.
+    """
+    for member in tar:
+        path = (target / member.name).resolve()
+        if not path.is_relative_to(target.resolve()):
+            raise ValueError(f"{member.name} leads out of the archive")
+        if member.isdir():
+            path.mkdir(parents=True, exist_ok=True)
+            continue
+        source = tar.extractfile(member) if member.isfile() else None
+        if source is None:
+            raise ValueError(f"{member.name} is neither a file nor a folder")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with source, path.open("xb") as file:
+            shutil.copyfileobj(source, file)
 
 
 def is_model_url(url: str) -> bool:

@@ -102,3 +102,19 @@ def test_any_json_goes_in_and_comes_out(make: Make, name: str, payload: object) 
     function = make.function(name, "def handler(event, context):\n    return event")
     answer = make.cloud.client("lambda").invoke(FunctionName=function, Payload=json.dumps(payload))
     assert json.loads(answer["Payload"].read()) == payload
+
+
+def test_a_log_stream_in_a_shared_group_names_its_function(
+    make: Make, name: str, eventually: Eventually
+) -> None:
+    function = make.function(
+        name,
+        "def handler(event, context):\n    print('hello')",
+        LoggingConfig={"LogGroup": f"/shared/{name}", "LogFormat": "JSON"},
+    )
+    make.call(function)
+    logs = make.cloud.client("logs")
+    stream = eventually(lambda: logs.describe_log_streams(logGroupName=f"/shared/{name}")["logStreams"], 10)[
+        0
+    ]
+    assert f"/{name}[$LATEST]" in stream["logStreamName"]
