@@ -90,7 +90,7 @@ def demo(
         for path in item.files:
             out.print(f"  {path}", markup=False, soft_wrap=True)
     out.print(f"\nDone in {time.monotonic() - started:.0f} s; everything was stopped. Your own drawings:")
-    out.print("  uv run drawops up\n  uv run drawops submit FILE…")
+    out.print("  .venv/bin/drawops up\n  .venv/bin/drawops submit FILE…")
     if any(progress.status != Status.PROCESSED for progress in everything):
         raise Failure("Not every drawing was read, see the table.")
 
