@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from drawops import errors
+
 from tests.contract.test_template import logical_id
 
 ROOT = Path(__file__).parents[2]
