@@ -20,7 +20,8 @@ IN_VENV := $(VENV)/bin
 SETUP := $(VENV)/drawops-setup
 PACKAGES := layers/core containers/vision .
 LOCKED := $(wildcard requirements/*.in layers/*/requirements.in local/requirements/*.in containers/*/requirements*.in)
-TYPED := layers/core/drawops containers/vision/drawops_vision cli/drawops_cli local/drawops_local
+TYPED := layers/core/drawops containers/vision/drawops_vision cli/drawops_cli local/drawops_local functions \
+	containers/inference benchmarks docs/reference
 DEXPI ?= ../shared/data/dexpi
 
 # A make around the recipe must not talk to the make that `sam build` runs for the layer.
