@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from cfnlint.decode import cfn_yaml
+from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]
 
 ROOT = Path(__file__).parents[1]
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from botocore.stub import Stubber
 from drawops.catalog import Catalog
 from drawops.contracts.workflow import Upload
 from moto import mock_aws
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
 
 RAW, DATA, TABLE = "raw", "data", "catalog"
 Put = Callable[..., Upload]
+
+
+def client_of(stub: Stubber) -> Any:  # noqa: ANN401
+    """The client behind a stub; botocore knows it only as `BaseClient`."""
+    return stub.client
 
 
 @pytest.fixture(autouse=True)

@@ -9,6 +9,8 @@ from drawops.deployment.endpoint import DeployRequest, EndpointSettings, deploy
 from drawops.deployment.scaling import ScalingSettings, scale
 from drawops.errors import NotReady
 
+from tests.unit.core.conftest import client_of
+
 SETTINGS = EndpointSettings(
     endpoint_name="drawops-prod-ocr",
     inference_image="123456789012.dkr.ecr.us-east-1.amazonaws.com/drawops-inference:1",
@@ -51,7 +53,7 @@ def create_parts(stub: Stubber) -> None:
 
 def run(stub: Stubber) -> str:
     with stub:
-        action = deploy(REQUEST, sagemaker=stub.client, settings=SETTINGS).action
+        action = deploy(REQUEST, sagemaker=client_of(stub), settings=SETTINGS).action
         stub.assert_no_pending_responses()
     return action
 
@@ -85,7 +87,7 @@ def test_deploying_the_same_again_changes_nothing(stub: Stubber) -> None:
     first.add_client_error("describe_endpoint", "ValidationException", "Could not find endpoint")
     first.add_response("create_endpoint", {"EndpointArn": ARN})
     with first:
-        name = deploy(REQUEST, sagemaker=first.client, settings=SETTINGS).endpoint_config_name
+        name = deploy(REQUEST, sagemaker=client_of(first), settings=SETTINGS).endpoint_config_name
     describe(stub, name)
     assert run(stub) == "unchanged"
     assert len(name) <= 63
@@ -135,8 +137,8 @@ def test_the_endpoint_sleeps_at_zero_and_wakes_by_an_alarm() -> None:
     )  # fmt: skip
     with autoscaling, cloudwatch:
         alarm = scale(
-            autoscaling=autoscaling.client,
-            cloudwatch=cloudwatch.client,
+            autoscaling=client_of(autoscaling),
+            cloudwatch=client_of(cloudwatch),
             settings=ScalingSettings(endpoint_name="drawops-prod-ocr"),
         )
         cloudwatch.assert_no_pending_responses()

@@ -19,7 +19,7 @@ from pypdf import PdfWriter
 
 def image(format_: str, mode: str = "L", size: tuple[int, int] = (64, 48), **options: object) -> bytes:
     buffer = io.BytesIO()
-    Image.new(mode, size).save(buffer, format_, **options)  # type: ignore[arg-type]
+    Image.new(mode, size).save(buffer, format_, **options)
     return buffer.getvalue()
 
 

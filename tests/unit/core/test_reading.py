@@ -32,7 +32,7 @@ from drawops.reading.invocation import invoke
 from drawops.reading.results import store, texts_csv
 from drawops.reading.resumption import resume
 
-from tests.unit.core.conftest import DATA, Put
+from tests.unit.core.conftest import DATA, Put, client_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -78,7 +78,7 @@ def invoke_with(stub: Stubber, request: InvokeRequest, catalog: Catalog) -> str:
     with stub:
         return invoke(
             request,
-            runtime=stub.client,
+            runtime=client_of(stub),
             catalog=catalog,
             endpoint="ocr",
             data_bucket=DATA,
@@ -129,13 +129,17 @@ def waiting(registered: Registered, catalog: Catalog) -> Inference:
     return inference
 
 
-def notification(status: str, inference_id: str = "i-1", **more: object) -> InferenceNotification:
+def notification(
+    status: str, inference_id: str = "i-1", more: dict[str, object] | None = None
+) -> InferenceNotification:
     return InferenceNotification.model_validate(
-        {"invocationStatus": status, "inferenceId": inference_id, **more}
+        {"invocationStatus": status, "inferenceId": inference_id, **(more or {})}
     )
 
 
-COMPLETED = {"responseParameters": {"contentType": "application/json", "outputLocation": OUT}}
+COMPLETED: dict[str, object] = {
+    "responseParameters": {"contentType": "application/json", "outputLocation": OUT}
+}
 
 
 def test_success_wakes_the_workflow_with_the_place_of_the_answer(
@@ -149,7 +153,7 @@ def test_success_wakes_the_workflow_with_the_place_of_the_answer(
     )
     with stub:
         assert resume(
-            notification("Completed", **COMPLETED), s3=s3, stepfunctions=stub.client, catalog=catalog
+            notification("Completed", more=COMPLETED), s3=s3, stepfunctions=client_of(stub), catalog=catalog
         )
 
 
@@ -161,7 +165,7 @@ def test_a_second_notification_is_swallowed(
     stub.add_client_error("send_task_success", code)
     with stub:
         assert not resume(
-            notification("Completed", **COMPLETED), s3=s3, stepfunctions=stub.client, catalog=catalog
+            notification("Completed", more=COMPLETED), s3=s3, stepfunctions=client_of(stub), catalog=catalog
         )
 
 
@@ -169,7 +173,10 @@ def test_a_foreign_notification_wakes_nobody(s3: "S3Client", catalog: Catalog) -
     stub = Stubber(boto3.client("stepfunctions"))
     with stub:
         assert not resume(
-            notification("Completed", "other", **COMPLETED), s3=s3, stepfunctions=stub.client, catalog=catalog
+            notification("Completed", "other", COMPLETED),
+            s3=s3,
+            stepfunctions=client_of(stub),
+            catalog=catalog,
         )
 
 
@@ -178,7 +185,10 @@ def fail(s3: "S3Client", catalog: Catalog, error: str, cause: str, reason: str =
     stub.add_response("send_task_failure", {}, {"taskToken": "token", "error": error, "cause": cause})
     with stub:
         assert resume(
-            notification("Failed", failureReason=reason), s3=s3, stepfunctions=stub.client, catalog=catalog
+            notification("Failed", more={"failureReason": reason}),
+            s3=s3,
+            stepfunctions=client_of(stub),
+            catalog=catalog,
         )
 
 

@@ -1,6 +1,7 @@
 """The reconciler: what hangs is resumed, restarted, started or given up; what lives is left alone."""
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_stepfunctions import SFNClient
 
+Reconcile = Callable[..., ReconcileReport]
 DEFINITION = {"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 3600, "End": True}}}
 
 
@@ -35,7 +37,7 @@ def machine(stepfunctions: "SFNClient") -> str:
 
 
 @pytest.fixture
-def reconcile(s3: "S3Client", stepfunctions: "SFNClient", catalog: Catalog, machine: str):  # type: ignore[no-untyped-def]
+def reconcile(s3: "S3Client", stepfunctions: "SFNClient", catalog: Catalog, machine: str) -> Reconcile:
     def reconcile(*, sweep: bool = False, grace: int = 0, attempts: int = 3) -> ReconcileReport:
         return Reconciler(
             s3=s3,
@@ -80,26 +82,26 @@ def test_an_ended_execution_is_told_apart_from_a_running_one(
 
 
 def test_a_drawing_whose_workflow_broke_is_started_again(
-    reconcile, registered: Registered, stepfunctions: "SFNClient", machine: str
+    reconcile: Reconcile, registered: Registered, stepfunctions: "SFNClient", machine: str
 ) -> None:
     report = reconcile()
     assert report.restarted == (f"{registered.drawing_id}/{registered.revision}",)
     assert names(stepfunctions, machine) == ["1"]
 
 
-def test_a_drawing_that_moved_lately_is_left_alone(reconcile, registered: Registered) -> None:
+def test_a_drawing_that_moved_lately_is_left_alone(reconcile: Reconcile, registered: Registered) -> None:
     assert reconcile(grace=60) == ReconcileReport()
 
 
 def test_a_drawing_whose_workflow_runs_is_left_alone(
-    reconcile, registered: Registered, stepfunctions: "SFNClient", machine: str
+    reconcile: Reconcile, registered: Registered, stepfunctions: "SFNClient", machine: str
 ) -> None:
     start(registered.upload, stepfunctions=stepfunctions, state_machine_arn=machine)
     assert reconcile() == ReconcileReport()
 
 
 def test_a_drawing_that_breaks_every_time_goes_to_quarantine(
-    reconcile, registered: Registered, catalog: Catalog
+    reconcile: Reconcile, registered: Registered, catalog: Catalog
 ) -> None:
     report = reconcile(attempts=1)
     assert report.quarantined == (f"{registered.drawing_id}/{registered.revision}",)
@@ -110,7 +112,7 @@ def test_a_drawing_that_breaks_every_time_goes_to_quarantine(
 
 @pytest.mark.parametrize("place", ["output", "failure"])
 def test_a_lost_notification_is_made_up_for(
-    place: str, reconcile, registered: Registered, catalog: Catalog, s3: "S3Client",
+    place: str, reconcile: Reconcile, registered: Registered, catalog: Catalog, s3: "S3Client",
     stepfunctions: "SFNClient", machine: str,
 ) -> None:  # fmt: skip
     start(registered.upload, stepfunctions=stepfunctions, state_machine_arn=machine)
@@ -127,7 +129,7 @@ def test_a_lost_notification_is_made_up_for(
 
 
 def test_the_sweep_starts_uploads_that_no_workflow_saw(
-    reconcile, put: Put, stepfunctions: "SFNClient", machine: str
+    reconcile: Reconcile, put: Put, stepfunctions: "SFNClient", machine: str
 ) -> None:
     upload = put("lost.png")
     assert reconcile(sweep=False).started == ()
@@ -137,14 +139,16 @@ def test_the_sweep_starts_uploads_that_no_workflow_saw(
     assert json.loads(found["input"]) == upload.model_dump(mode="json")
 
 
-def test_the_sweep_leaves_known_uploads_alone(reconcile, registered: Registered, catalog: Catalog) -> None:
+def test_the_sweep_leaves_known_uploads_alone(
+    reconcile: Reconcile, registered: Registered, catalog: Catalog
+) -> None:
     assert registered.outcome is Outcome.TO_READ
     catalog.finish(registered.drawing_id, registered.revision, pages=1)
     assert reconcile(sweep=True) == ReconcileReport()
 
 
 def test_the_sweep_gets_past_an_execution_that_broke_before_it_registered(
-    reconcile, put: Put, stepfunctions: "SFNClient", machine: str
+    reconcile: Reconcile, put: Put, stepfunctions: "SFNClient", machine: str
 ) -> None:
     start(put("lost.png"), stepfunctions=stepfunctions, state_machine_arn=machine)
     (execution,) = stepfunctions.list_executions(stateMachineArn=machine)["executions"]

@@ -11,6 +11,7 @@ import pytest
 import pyvips  # type: ignore[import-untyped]
 from drawops.contracts.reading import DpiSource, MediaType, WarningCode
 from drawops.errors import Code, InvalidInput
+from drawops.limits import media_type
 from drawops_vision import rasterise
 from drawops_vision.rasterise import Limits, PageImage
 from numpy.typing import NDArray
@@ -140,11 +141,11 @@ def test_damage_in_a_later_page_does_not_keep_the_first_from_being_read() -> Non
 
 
 def test_the_type_is_told_by_content() -> None:
-    assert rasterise.media_type(png(SHEET)) is MediaType.PNG
-    assert rasterise.media_type(image(SHEET).jpegsave_buffer()) is MediaType.JPEG
-    assert rasterise.media_type(tiff(SHEET)) is MediaType.TIFF
-    assert rasterise.media_type(tiff(SHEET, bigtiff=True)) is MediaType.TIFF
-    assert rasterise.media_type(b"junk from a mailer\n" + pdf(b"")) is MediaType.PDF
+    assert media_type(png(SHEET)) is MediaType.PNG
+    assert media_type(image(SHEET).jpegsave_buffer()) is MediaType.JPEG
+    assert media_type(tiff(SHEET)) is MediaType.TIFF
+    assert media_type(tiff(SHEET, bigtiff=True)) is MediaType.TIFF
+    assert media_type(b"junk from a mailer\n" + pdf(b"")) is MediaType.PDF
 
 
 ENCODINGS: dict[str, Callable[[pyvips.Image], bytes]] = {
