@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import tomllib
 import urllib.request
@@ -420,11 +421,12 @@ class Cloud:
     def _run_sam(self, command: list[str], root: Path, variables: dict[str, str], name: str) -> None:
         log = self.state / LOGS / f"{name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
-        with open(log, "wb") as output:
+        # SAM leaves its temporary folders where they are.
+        with open(log, "wb") as output, tempfile.TemporaryDirectory(dir=self.state) as temporary:
             done = subprocess.run(
                 command,
                 cwd=root,
-                env=variables,
+                env={**variables, "TMPDIR": temporary},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
