@@ -271,36 +271,52 @@ def temporary_stack() -> Iterator[Stack]:
     Raises:
         LeftBehind: a process or file is left (it is removed all the same).
     """
-    state = Path(tempfile.mkdtemp(prefix="drawops-")).resolve() / "cloud"
-    # What bring_up starts inherits the marker and is found by it, the installers too.
-    before = os.environ.get(processes.MARKER)
-    os.environ[processes.MARKER] = str(state)
+    folder = Path(tempfile.mkdtemp(prefix="drawops-")).resolve()
+    state, temporary = folder / "cloud", folder / "tmp"
+    temporary.mkdir()
+    # What bring_up starts inherits both: it is found by the marker, and its temporary files by the folder.
+    changed = {processes.MARKER: str(state), "TMPDIR": str(temporary)}
+    before = {name: os.environ.get(name) for name in changed}
+    os.environ.update(changed)
     try:
         yield Stack(state)
     finally:
-        if before is None:
-            del os.environ[processes.MARKER]
-        else:
-            os.environ[processes.MARKER] = before
-        left = _tear_down(state)
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+        left = _tear_down(folder, state, temporary)
     if left:
         raise LeftBehind(f"left after the stack was stopped: {left}")
 
 
-def _tear_down(state: Path) -> list[str]:
+def _tear_down(folder: Path, state: Path, temporary: Path) -> list[str]:
     """Stop the cloud as a user does, then remove everything; returns what was still there."""
     left = []
     if (state / "cloud.json").exists():
-        cloud = Cloud.attach(state)
         ports = json.loads((state / "cloud.json").read_text())["ports"]
-        cloud.down()
-        left += [f"temporary file {path}" for path in state.glob("tmp/*/*")]
+        Cloud.attach(state).down()
         left += [f"listener on {port} of {name}" for name, port in ports.items() if _listens(port)]
-    remaining = processes.processes_of(state)
+        left += [f"file {path}" for path in (*state.glob("tmp/*"), *temporary.iterdir())]
+    remaining = {*processes.processes_of(state), *_processes_at(folder)}
     left += [f"process {process.pid} {process.cmdline()}" for process in remaining]
     processes.stop(remaining)
-    shutil.rmtree(state.parent)
+    shutil.rmtree(folder)
     return left
+
+
+def _processes_at(folder: Path) -> list[psutil.Process]:
+    """Processes that name the folder in their command or work in it, whatever their environment says."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            places = [process.cwd(), *process.cmdline()]
+        except (psutil.Error, OSError):
+            continue  # ended meanwhile, or somebody else's
+        if any(str(folder) in place for place in places):
+            found.append(process)
+    return found
 
 
 def _listens(port: int) -> bool:
