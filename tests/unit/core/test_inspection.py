@@ -132,6 +132,17 @@ def test_a_pdf_that_only_the_reader_can_judge_passes() -> None:
     assert inspect(b"%PDF-1.7\ngarbage", Limits()).pages is None
 
 
+def test_a_pdf_locked_with_a_certificate_is_left_to_the_reader() -> None:
+    locked = pdf(1, password="").replace(b"/Filter /Standard", b"/Filter /Adobe.PubSec")
+    assert b"PubSec" in locked
+    assert inspect(locked, Limits()).pages is None
+
+
+def test_a_pdf_whose_page_tree_is_damaged_is_left_to_the_reader() -> None:
+    damaged = pdf(2).replace(b"/Kids", b"/Kidz")
+    assert inspect(damaged, Limits()).pages is None
+
+
 def test_a_tiff_whose_pages_form_a_ring_ends() -> None:
     data = bytearray(image("TIFF"))
     (offset,) = struct.unpack("<I", data[4:8])

@@ -119,6 +119,7 @@ def _tiff_sizes(data: bytes) -> Iterator[tuple[int, int]]:
 def _pdf_pages(data: bytes, limits: Limits) -> int | None:
     from pypdf import PdfReader
     from pypdf.errors import DependencyError, PyPdfError
+    from pypdf.generic import DictionaryObject
 
     try:
         reader = PdfReader(io.BytesIO(data))
@@ -128,8 +129,11 @@ def _pdf_pages(data: bytes, limits: Limits) -> int | None:
                 "The PDF is locked with a password; save it without one and upload it again.",
             )
         pages = len(reader.pages)
-    except DependencyError:
-        return None  # AES: the reader's PDF engine tries the empty password itself
+        tree = reader.root_object["/Pages"]
+        if pages == 0 and not (isinstance(tree, DictionaryObject) and tree.get("/Count") == 0):
+            return None  # a damaged page tree
+    except (DependencyError, NotImplementedError):
+        return None  # AES, certificates: the reader's PDF engine judges these itself
     except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
         return None  # broken for pypdf; the reader's PDF engine repairs more
     check_pages(pages, limits)
