@@ -258,6 +258,16 @@ class Stack:
         (line,) = [line for line in status.read_text().splitlines() if line.startswith("VmHWM:")]
         return int(line.split()[1]) * 1024
 
+    @contextmanager
+    def endpoint_held_up(self) -> Iterator[None]:
+        """Inside the block the inference process answers nothing."""
+        container = self.container()
+        container.suspend()
+        try:
+            yield
+        finally:
+            container.resume()
+
     def server(self, name: str) -> psutil.Process:
         """A server of the local cloud: "ministack" or "sagemaker"."""
         (found,) = [server for server in self.cloud.status().servers if server.name == name]

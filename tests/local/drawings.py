@@ -110,6 +110,11 @@ def locked_pdf(user: str, owner: str, algorithm: str) -> bytes:
     return _written(writer)
 
 
+def certificate_pdf() -> bytes:
+    """A PDF that names a security handler other than passwords."""
+    return locked_pdf("", "secret", "RC4-128").replace(b"/Filter /Standard", b"/Filter /Adobe.PubSec")
+
+
 def _written(writer: PdfWriter) -> bytes:
     file = io.BytesIO()
     writer.write(file)

@@ -89,6 +89,7 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str, tuple[str, ...]]] = {
         "ENCRYPTED_PDF",
         ("password",),
     ),
+    "locked, certificate.pdf": (drawings.certificate_pdf, "ENCRYPTED_PDF", ("password",)),
     "one pixel.png": (
         lambda: drawings.encoded(drawings.paper(width=1, height=1), "PNG"),
         "TOO_FEW_PIXELS",
@@ -176,22 +177,43 @@ KEYS = {
 def test_a_drawing_is_read_whatever_its_key(stack: Stack, key: str) -> None:
     result = assert_read(stack, stack.drop(key, drawings.png()))
     assert texts(result) == [[TEXT]]
-    assert stack.target.catalog.drawing(result.drawing_id).key == key
+    drawing = stack.target.catalog.drawing(result.drawing_id)
+    assert drawing is not None
+    assert drawing.key == key
+
+
+def is_being_read(stack: Stack, dropped: Dropped) -> bool:
+    revision = stack.revision_of(dropped)
+    return revision is not None and revision.status is Status.READING
 
 
 def test_a_drawing_overwritten_while_it_is_processed_keeps_both_results(stack: Stack) -> None:
-    first = stack.drop("overwritten.png", drawings.png("OLD PUMP"))
-    eventually(lambda: stack.revision_of(first), 30)
-    second = stack.drop("overwritten.png", drawings.png("NEW PUMP"))
+    with stack.endpoint_held_up():
+        first = stack.drop("overwritten.png", drawings.png("OLD PUMP"))
+        eventually(lambda: is_being_read(stack, first), 30)
+        second = stack.drop("overwritten.png", drawings.png("NEW PUMP"))
+        eventually(lambda: is_being_read(stack, second), 30)
     for dropped, text in ((first, "OLD PUMP"), (second, "NEW PUMP")):
         revision = stack.ended(dropped)
         assert revision.status is Status.PROCESSED
         assert texts(stack.result(revision)) == [[text]]
-    assert stack.target.catalog.drawing(first.drawing_id).current_revision == second.revisions[0]
+    drawing = stack.target.catalog.drawing(first.drawing_id)
+    assert drawing is not None
+    assert drawing.current_revision == second.revisions[0]
     executions = stack.executions()[first.drawing_id]
     assert sorted(execution.name for execution in executions) == sorted(
         [first.execution_name(), second.execution_name()]
     )
+
+
+def test_a_drawing_deleted_while_it_is_read_keeps_its_result(stack: Stack) -> None:
+    with stack.endpoint_held_up():
+        dropped = stack.drop("deleted too late.png", drawings.png())
+        eventually(lambda: is_being_read(stack, dropped), 30)
+        stack.target.s3.delete_object(
+            Bucket=stack.target.raw_bucket, Key=dropped.key, VersionId=dropped.version_id
+        )
+    assert texts(assert_read(stack, dropped)) == [[TEXT]]
 
 
 def test_a_drawing_deleted_before_it_is_read_is_not_read(stack: Stack) -> None:

@@ -28,6 +28,7 @@ def test_every_drawing_ends_in_a_result_after(stack: Stack, victim: str) -> None
     assert recovery.ended_before < len(files), "killed too late to be in the middle"
     assert recovery.events >= len(files)
     for revision in recovery.revisions:
+        assert revision.sha256 is not None
         number = files_by_sha256[revision.sha256]
         read = {text.text for text in stack.result(revision).pages[0].texts}
         known = {text.text for text in sheets[number].truth}

@@ -194,17 +194,6 @@ def answered(stack: Stack, dropped: Dropped) -> bool:
 
 
 @contextmanager
-def endpoint_held_up(stack: Stack) -> Iterator[None]:
-    """Inside the block the inference process answers nothing."""
-    container = stack.container()
-    container.suspend()
-    try:
-        yield
-    finally:
-        container.resume()
-
-
-@contextmanager
 def notifications_lost(stack: Stack) -> Iterator[None]:
     """Inside the block nobody hears of an inference that succeeded."""
     sns, arn = stack.target.client("sns"), topic(stack, "ReadingSucceededTopic")
@@ -243,7 +232,7 @@ def test_an_error_after_the_success_changes_nothing(stack: Stack) -> None:
 
 
 def test_a_success_after_the_error_changes_nothing(stack: Stack) -> None:
-    with endpoint_held_up(stack):
+    with stack.endpoint_held_up():
         dropped = stack.drop("workflow/success after error.png", drawings.png("LATE"))
         eventually(lambda: reading(stack, dropped), 30)
         assert notify(stack, dropped, "Failed") == 1
@@ -281,7 +270,7 @@ def test_an_upload_whose_event_was_lost_is_found_by_the_sweep(stack: Stack) -> N
 
 
 def test_the_reconciler_leaves_alone_what_is_being_read(stack: Stack) -> None:
-    with endpoint_held_up(stack):
+    with stack.endpoint_held_up():
         dropped = stack.drop("workflow/being read.png", drawings.png("SLOW"))
         eventually(lambda: reading(stack, dropped), 30)
         assert not touched(reconcile(stack.target, AT_ONCE), dropped)
@@ -289,7 +278,7 @@ def test_the_reconciler_leaves_alone_what_is_being_read(stack: Stack) -> None:
 
 
 def test_a_workflow_that_was_broken_off_is_started_again(stack: Stack) -> None:
-    with endpoint_held_up(stack):
+    with stack.endpoint_held_up():
         dropped = stack.drop("workflow/broken off.png", drawings.png("AGAIN"))
         eventually(lambda: reading(stack, dropped), 30)
         machine = stack.target.output("DrawingProcessingStateMachineArn")
@@ -297,9 +286,8 @@ def test_a_workflow_that_was_broken_off_is_started_again(stack: Stack) -> None:
             executionArn=f"{machine.replace(':stateMachine:', ':execution:')}:{dropped.execution_name()}"
         )
         assert label(dropped) in reconcile(stack.target, AT_ONCE).restarted
-    revision = eventually(
-        lambda: stack.execution_status(dropped, 1) == "SUCCEEDED" and stack.ended(dropped), 60
-    )
+    eventually(lambda: stack.execution_status(dropped, 1) == "SUCCEEDED", 60)
+    revision = stack.ended(dropped)
     assert (revision.status, revision.attempt) == (Status.PROCESSED, 1)
     assert written(stack, revision) == 1
     assert stack.event(dropped)["detail-type"] == "DrawingProcessed"
