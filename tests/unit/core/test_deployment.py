@@ -21,9 +21,9 @@ SETTINGS = EndpointSettings(
     error_topic_arn="arn:aws:sns:us-east-1:123456789012:failed",
 )
 REQUEST = DeployRequest(
-    model_name="pp-ocrv6-small",
+    model_name="ppocr-v6-small",
     model_version="1.0.0",
-    artifact_key="models/pp-ocrv6-small/1.0.0/model.tar.gz",
+    artifact_key="models/ppocr-v6-small/1.0.0/model.tar.gz",
 )
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:endpoint/drawops-prod-ocr"
 TIME = "2026-11-22T00:00:00Z"

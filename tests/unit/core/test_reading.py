@@ -234,6 +234,34 @@ def test_a_result_is_stored_with_its_evidence(
     assert (known.status, known.texts, known.seconds) == (Status.PROCESSED, 2, 1.5)
 
 
+def test_a_result_takes_away_the_reason_of_an_earlier_quarantine(
+    registered: Registered, s3: "S3Client", catalog: Catalog
+) -> None:
+    reason = RevisionKeys(registered.drawing_id, registered.revision).quarantine_reason
+    s3.put_object(Bucket=DATA, Key=reason, Body=b"{}")
+    store(
+        answer(s3, registered, reading().model_dump_json().encode()), s3=s3, catalog=catalog, data_bucket=DATA
+    )
+    assert s3.list_objects_v2(Bucket=DATA, Prefix=reason)["KeyCount"] == 0
+
+
+def test_a_later_attempt_is_woken_by_the_answer_to_an_earlier_one(
+    request_: InvokeRequest, catalog: Catalog
+) -> None:
+    ids = []
+    for attempt in (0, 1):
+        upload = request_.registered.upload.model_copy(update={"attempt": attempt})
+        registered = request_.registered.model_copy(update={"upload": upload})
+        stub = Stubber(boto3.client("sagemaker-runtime"))
+        stub.add_response("invoke_endpoint_async", {"InferenceId": "i", "OutputLocation": OUT})
+        changes = {"registered": registered, "task_token": f"token-{attempt}"}
+        ids.append(invoke_with(stub, request_.model_copy(update=changes), catalog))
+    assert ids[0] == ids[1]
+    waiting = catalog.inference(ids[0])
+    assert waiting is not None
+    assert waiting.task_token == "token-1"
+
+
 def test_storing_twice_gives_the_same_event(registered: Registered, s3: "S3Client", catalog: Catalog) -> None:
     request = answer(s3, registered, reading(text("A")).model_dump_json().encode())
     first = store(request, s3=s3, catalog=catalog, data_bucket=DATA)

@@ -32,7 +32,9 @@ def invoke(
     """
     registered = request.registered
     inference = Inference(
-        inference_id=f"{registered.drawing_id}-{registered.revision}-{registered.upload.attempt}",
+        # The same for every attempt: after a crash the answer to the first attempt's request, which still
+        # stands in the endpoint's queue, wakes the attempt that waits now.
+        inference_id=f"{registered.drawing_id}-{registered.revision}",
         task_token=request.task_token,
     )
     catalog.start_reading(registered.drawing_id, registered.revision, inference)

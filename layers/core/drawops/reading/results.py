@@ -48,6 +48,8 @@ def store(request: StoreRequest, *, s3: "S3Client", catalog: Catalog, data_bucke
     keys = RevisionKeys(registered.drawing_id, registered.revision)
     _put(s3, data_bucket, keys.result, result.model_dump_json(indent=1).encode(), "application/json")
     _put(s3, data_bucket, keys.texts_csv, texts_csv(reading), "text/csv; charset=utf-8")
+    # An earlier try may have ended in quarantine; its reason is no longer true.
+    s3.delete_object(Bucket=data_bucket, Key=keys.quarantine_reason)
     texts = [text for page in reading.pages for text in page.texts]
     mean = round(sum(text.confidence for text in texts) / len(texts), 4) if texts else None
     try:
