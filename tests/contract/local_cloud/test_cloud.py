@@ -121,6 +121,7 @@ def test_every_patch_is_in_place(cloud: Cloud) -> None:
         "yaml-definitions",
         "http-api-routes",
         "lambda-worker",
+        "log-streams",
         "lambda-python",
         "lambda-slots",
         "sagemaker-events",

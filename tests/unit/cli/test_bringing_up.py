@@ -153,6 +153,8 @@ def test_nothing_of_a_demo_outlives_it(tmp_path: Path, ending: str) -> None:
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "TMPDIR": str(tmp_path)},
+        # A shell that started the tests in the background made them, and us, deaf to Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdout is not None
     child = int(process.stdout.readline())
