@@ -9,6 +9,30 @@ import yaml
 from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]
 
 ROOT = Path(__file__).parents[1]
+# A test may be skipped only for what the project cannot install.
+EXCUSES = ("the labelled drawings are not here", "peak memory is read from /proc")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say in red which skipped tests have no excuse; `pytest_sessionfinish` fails the run for them."""
+    for report in _inexcusable(terminalreporter):
+        terminalreporter.write_line(f"no excuse for skipping {report.nodeid}", red=True)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a run in which a test was skipped for something that the project could have installed."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if session.exitstatus == pytest.ExitCode.OK and reporter and _inexcusable(reporter):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _inexcusable(reporter: pytest.TerminalReporter) -> list[pytest.TestReport]:
+    return [
+        report
+        for report in reporter.stats.get("skipped", [])
+        if not any(excuse in str(report.longrepr) for excuse in EXCUSES)
+    ]
 
 
 @pytest.fixture(scope="session")

@@ -185,7 +185,7 @@ def test_a_broken_label_file_is_refused_with_its_line(tmp_path: Path, line: str)
         read_labels(file)
 
 
-@pytest.mark.skipif(not DEXPI.exists(), reason="the shared drawings are not here")
+@pytest.mark.skipif(not DEXPI.exists(), reason="the labelled drawings are not here")
 def test_the_labels_of_the_shared_drawings_score_one_against_themselves() -> None:
     for labelled in read_labels(DEXPI).values():
         assert score(labelled, labelled).f1 == 1
