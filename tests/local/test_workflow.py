@@ -14,6 +14,7 @@ import pytest
 from drawops.catalog import Revision, Status
 from drawops.contracts.events import DrawingProcessed, DrawingQuarantined
 from drawops.contracts.workflow import ReconcileReport, ReconcileRequest
+from drawops.keys import inference_id
 from drawops_cli.bring_up import reconcile
 from drawops_cli.failures import FunctionFailed
 from drawops_local import credentials, environments
@@ -151,7 +152,7 @@ def notification(dropped: Dropped, status: str, output_location: str) -> dict[st
     name = f"inference_{status.lower()}.json"
     event: dict[str, Any] = json.loads((EVENTS / "sns" / name).read_text(encoding="utf-8"))
     message = json.loads(event["Records"][0]["Sns"]["Message"])
-    message["inferenceId"] = f"{dropped.drawing_id}-{dropped.revisions[0]}-0"
+    message["inferenceId"] = inference_id(dropped.drawing_id, dropped.revisions[0])
     if status == "Completed":
         message["responseParameters"]["outputLocation"] = output_location
     else:
@@ -171,7 +172,7 @@ def notify(stack: Stack, dropped: Dropped, status: str) -> int:
 
 def output_location(stack: Stack, dropped: Dropped) -> str:
     """Where the endpoint writes its answer for a drawing."""
-    inference = stack.target.catalog.inference(f"{dropped.drawing_id}-{dropped.revisions[0]}-0")
+    inference = stack.target.catalog.inference(inference_id(dropped.drawing_id, dropped.revisions[0]))
     assert inference is not None
     assert inference.output_location is not None
     return inference.output_location
@@ -415,7 +416,8 @@ def test_a_sample_event_about_an_unknown_drawing_is_refused(stack: Stack, sample
 def test_a_model_that_does_not_exist_does_not_replace_the_one_in_service(stack: Stack) -> None:
     sagemaker, endpoint = stack.target.client("sagemaker"), stack.target.output("EndpointName")
     before = sagemaker.describe_endpoint(EndpointName=endpoint)["EndpointConfigName"]
-    stack.target.invoke(stack.target.output("DeployModelFunctionName"), read(DEPLOYS))
+    missing = {**json.loads(read(DEPLOYS)), "artifact_key": "models/none/0.0.0/model.tar.gz"}
+    stack.target.invoke(stack.target.output("DeployModelFunctionName"), json.dumps(missing).encode())
 
     def settled() -> dict[str, Any] | None:
         found: dict[str, Any] = sagemaker.describe_endpoint(EndpointName=endpoint)

@@ -40,6 +40,15 @@ def execution_name(drawing: str, version_id: str | None, etag: str, attempt: int
     return f"{drawing}-{upload_revision(version_id, etag)}-{attempt}"
 
 
+def inference_id(drawing: str, revision: str) -> str:
+    """Name of the inference that reads a revision (SageMaker allows 64 characters).
+
+    The same for every attempt: after a crash the answer to the first attempt's request, which still stands
+    in the endpoint's queue, wakes the attempt that waits now.
+    """
+    return f"{drawing}-{revision}"
+
+
 @dataclass(frozen=True)
 class RevisionKeys:
     """Keys in the data bucket for one revision of one drawing."""

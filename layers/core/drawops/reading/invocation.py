@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 from drawops.catalog import Catalog, Inference
 from drawops.contracts.workflow import InvokeRequest
 from drawops.errors import NotReady
-from drawops.keys import RevisionKeys, s3_uri
+from drawops.keys import RevisionKeys, inference_id, s3_uri
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
@@ -32,9 +32,7 @@ def invoke(
     """
     registered = request.registered
     inference = Inference(
-        # The same for every attempt: after a crash the answer to the first attempt's request, which still
-        # stands in the endpoint's queue, wakes the attempt that waits now.
-        inference_id=f"{registered.drawing_id}-{registered.revision}",
+        inference_id=inference_id(registered.drawing_id, registered.revision),
         task_token=request.task_token,
     )
     catalog.start_reading(registered.drawing_id, registered.revision, inference)
