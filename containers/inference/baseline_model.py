@@ -13,7 +13,6 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-import onnxruntime  # type: ignore[import-untyped]
 from drawops_vision import artifact
 
 WHEEL = "rapidocr==3.10.0"
@@ -46,6 +45,9 @@ def build(wheel: Path, archive: Path) -> str:
     Returns:
         SHA-256 of the archive.
     """
+    # After drawops_vision, which switches its telemetry off.
+    import onnxruntime  # type: ignore[import-untyped]
+
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         with zipfile.ZipFile(wheel) as files:

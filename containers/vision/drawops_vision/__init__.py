@@ -10,3 +10,9 @@ Used by the container images, the command line and the benchmarks. Modules:
     artifact    model.tar.gz: pack, verify, load
     render      draw a reading over its page
 """
+
+import os
+
+# ONNX Runtime's wheels send usage data to their maker, from the moment they are imported; nothing leaves a
+# machine that reads other people's drawings.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
