@@ -5,8 +5,8 @@
 
 A result belongs to a sheet when its path, relative to DIR, contains the sheet's file name or the name without
 its ending (`C03V01-SAG.EX01/result.json`, `C03V01-SAG.EX01.png.json`), or, for a result stored by the
-platform, when its `source.key` ends in the sheet's file name. The yardstick is `drawops_vision.score`. Exit
-code 1 when --min-f1 is given and the total stays under it.
+platform, when its `source.key` ends in the sheet's file name. The yardstick is
+`drawops_vision.evaluation.scoring`. Exit code 1 when --min-f1 is given and the total stays under it.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drawops.contracts.reading import DrawingResult, Reading
-from drawops_vision.score import Score, read_labels, score
+from drawops_vision.evaluation.scoring import Score, read_labels, score
 from rich.console import Console
 from rich.table import Table
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from drawops.catalog import Status
-from drawops_vision.score import read_labels
+from drawops_vision.evaluation.scoring import read_labels
 from rich.console import Console
 
 from benchmarks import read_dexpi

@@ -113,7 +113,7 @@ def test_every_face_writes_the_characters_of_drawings(face: Face) -> None:
 def test_the_command_writes_pictures_json_and_labels(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from drawops_vision.score import read_labels, score
+    from drawops_vision.evaluation.scoring import read_labels, score
 
     out = tmp_path / "new" / "folder"
     assert (

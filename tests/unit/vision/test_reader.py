@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import pyvips  # type: ignore[import-untyped]
 from drawops.contracts.reading import Reading, Text, TextSource, WarningCode
-from drawops_vision import score
 from drawops_vision.artifact import Model
 from drawops_vision.detect import Detector
+from drawops_vision.evaluation import scoring
 from drawops_vision.reader import Reader, angle
 
 from tests.unit.vision.drawings import FONT, image, pdf, png, sheet
@@ -171,10 +171,10 @@ def test_the_answer_does_not_depend_on_what_was_read_before(reader: Reader) -> N
 
 @pytest.mark.skipif(not DATA.exists(), reason="the labelled drawings are not here")
 def test_a_real_sheet_is_read_as_well_as_was_measured(reader: Reader) -> None:
-    labels = score.read_labels(DATA / "dexpi" / "Label.txt")
+    labels = scoring.read_labels(DATA / "dexpi" / "Label.txt")
     name = next(name for name in labels if "E06V01" in name)
     reading = reader.read((DATA / "dexpi" / name).read_bytes())
-    result = score.score(labels[name], reading.pages[0].texts)
+    result = scoring.score(labels[name], reading.pages[0].texts)
     assert result.f1 >= 0.93  # 0.951 measured
 
 

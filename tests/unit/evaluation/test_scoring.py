@@ -5,11 +5,11 @@ import random
 from pathlib import Path
 
 import pytest
-from drawops_vision.score import DONT_CARE, Label, Quad, Score, angle_class, read_labels, score
+from drawops_vision.evaluation.scoring import DONT_CARE, Label, Quad, Score, angle_class, read_labels, score
 from hypothesis import given
 from hypothesis import strategies as st
 
-DEXPI = Path(__file__).parents[3] / "shared" / "data" / "dexpi" / "Label.txt"
+DEXPI = Path(__file__).parents[4] / "shared" / "data" / "dexpi" / "Label.txt"
 
 
 def box(x: float, y: float, width: float = 40, height: float = 10) -> Quad:
