@@ -1,14 +1,18 @@
 """PDF pages, rendered by PDFium at 300 dpi, with the strings of their text layer.
 
 Strings of the text layer are exact, so they are taken as they are and *not drawn*: what the recogniser sees
-is the rest of the page (scans inside the PDF, text drawn as outlines). Strings that nobody could see (hidden
-layers, white on white, a scanner's own recognition under the picture) are told apart by drawing the page
-small, with and without text: where nothing changes, nothing was visible.
+is the rest of the page (scans inside the PDF, text drawn as outlines). What nobody could see (hidden layers,
+white on white, a scanner's own recognition under the picture, what a clip cuts off) is told apart by drawing
+the page with and without text: where nothing changes, nothing was visible. The page is first drawn small,
+and in full only around strings that are in doubt. Fonts whose strings say other things than the page shows
+are left to the recogniser too (see `reconciliation`).
 """
 
+import contextlib
 import ctypes
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -19,8 +23,8 @@ from drawops.errors import Code, InvalidInput
 from drawops.limits import check_pages, check_size
 from numpy.typing import NDArray
 
-from drawops_vision import text_layer
-from drawops_vision.rasterise import DEFAULT_LIMITS, LayerText, Limits, PageImage
+from drawops_vision import reconciliation, text_layer
+from drawops_vision.rasterise import DEFAULT_LIMITS, LayerText, Limits, LineReader, PageImage
 
 POINTS_PER_INCH = 72
 # The end marker of a whole PDF stands in its last kilobyte; four allow for junk that mailers append.
@@ -28,10 +32,19 @@ END_WITHIN = 4096
 # Pages are drawn at this fraction of their size to find out which strings are visible.
 PREVIEW = 1 / 3
 PREVIEW_CONTRAST = 12
+# At most this many strings of a page are drawn one by one; they take a few milliseconds each.
+MOST_DRAWN = 1000
+# A region larger than this (pixels) is not drawn for one string.
+LARGEST_REGION = 16_000_000
+# A string smaller than this (pixels) in both directions is a speck.
+SPECK = 3.0
+# Samples are drawn so that their text is this high, with a margin of this fraction, as the networks expect.
+SAMPLE_HEIGHT = 36
+SAMPLE_PADDING = 0.3
 FLAGS = pdfium.FPDF_ANNOT | pdfium.FPDF_RENDER_LIMITEDIMAGECACHE
 
 
-def pages(data: bytes, limits: Limits) -> Iterator[PageImage]:
+def pages(data: bytes, limits: Limits, reader: LineReader | None = None) -> Iterator[PageImage]:
     """Pages of a PDF; see `rasterise.pages`."""
     document = _open(data)
     try:
@@ -48,7 +61,7 @@ def pages(data: bytes, limits: Limits) -> Iterator[PageImage]:
             )
         for index in range(len(document)):
             try:
-                page = _page(document, index, limits)
+                page = _page(document, index, limits, reader)
             except pypdfium2.PdfiumError as error:
                 raise _damaged(index) from error
             yield page
@@ -121,20 +134,26 @@ def _pixels(width: float, height: float, scale: float) -> tuple[int, int]:
     return max(1, math.ceil(width * scale - 1e-6)), max(1, math.ceil(height * scale - 1e-6))
 
 
-def _page(document: pypdfium2.PdfDocument, index: int, limits: Limits) -> PageImage:
+def _page(
+    document: pypdfium2.PdfDocument, index: int, limits: Limits, reader: LineReader | None
+) -> PageImage:
     number = index + 1
     page = document[index]
     points_wide, points_high = page.get_size()
     scale = _scale(points_wide, points_high, limits)
     width, height = _pixels(points_wide, points_high, scale)
     _check_images(page, number, limits)
-    texts = text_layer.text_objects(page)
     # A second instance of the same page: reading the text layer turns its objects.
     twin = document[index]
     layer = text_layer.read(twin)
     twin.close()
     to_pixels = _page_to_pixels(page, width, height)
-    visible, hidden = _visible(document, page, texts, layer, to_pixels, (width, height))
+    strings = [
+        replace(string, quad=string.quad @ to_pixels[:, :2].T + to_pixels[:, 2]) for string in layer.strings
+    ]
+    sheet = _Sheet(document, page, width, height)
+    visible = sheet.visible(strings)
+    hidden = len({id(string) for string in strings} - {id(string) for string, _ in visible})
     warnings = []
     if hidden or layer.ignored:
         message = (
@@ -142,6 +161,12 @@ def _page(document: pypdfium2.PdfDocument, index: int, limits: Limits) -> PageIm
             "ignored in the PDF's text layer; what can be seen of them was recognised instead."
         )
         warnings.append(Warning(code=WarningCode.TEXT_LAYER_IGNORED, message=message, page=number))
+    parts = [part for _, part in visible]
+    verdict = sheet.verdict(parts, reader) if reader else reconciliation.Verdict()
+    trusted = [part for part in parts if not part.fonts & verdict.distrusted]
+    if verdict.distrusted:
+        warnings.append(_distrust(verdict, len(parts) - len(trusted), number))
+    sheet.leave_out(trusted, to_pixels)
     relative = scale * POINTS_PER_INCH / limits.pdf_dpi
     if relative < 1:
         message = (
@@ -158,7 +183,7 @@ def _page(document: pypdfium2.PdfDocument, index: int, limits: Limits) -> PageIm
         dpi=round(scale * POINTS_PER_INCH, 2),
         dpi_source=DpiSource.RENDERED,
         scale=min(1.0, relative),
-        layer=visible,
+        layer=tuple(_layer_texts(trusted)),
         warnings=tuple(warnings),
     )
 
@@ -194,53 +219,201 @@ def _page_to_pixels(page: pypdfium2.PdfPage, width: int, height: int) -> NDArray
     return np.array(unit, np.float64) * np.array([[width], [height]], np.float64)
 
 
-def _visible(
-    document: pypdfium2.PdfDocument,
-    page: pypdfium2.PdfPage,
-    texts: list[pypdfium2.PdfObject],
-    layer: text_layer.Layer,
-    to_pixels: NDArray[np.float64],
-    size: tuple[int, int],
-) -> tuple[tuple[LayerText, ...], int]:
-    """Strings that can be seen, in pixels, and how many others there are.
-
-    Afterwards the visible strings' text objects are inactive: `_draw` leaves them out.
-    """
-    if not layer.strings:
-        return (), 0
-    width, height = size
-    small = max(1, round(width * PREVIEW)), max(1, round(height * PREVIEW))
-    with_text = _draw_grey(document, page, *small)
-    for text in texts:
-        pdfium.FPDFPageObj_SetIsActive(text.raw, False)
-    difference = _draw_grey(document, page, *small)
-    np.copyto(difference, np.abs(with_text.astype(np.int16) - difference).astype(np.uint8))
-    del with_text
-    visible: list[LayerText] = []
-    shown: set[int] = set()
-    for string in layer.strings:
-        quad = string.quad @ to_pixels[:, :2].T + to_pixels[:, 2]
-        left, top = np.floor(quad.min(axis=0) * PREVIEW).astype(int).clip(0)
-        right, bottom = np.ceil(quad.max(axis=0) * PREVIEW).astype(int).clip(0) + 1
-        part = difference[top:bottom, left:right]
-        if part.size and part.max() >= PREVIEW_CONTRAST:
-            visible.append(LayerText(quad.astype(np.float32), string.text))
-            shown |= string.objects
-    for position, text in enumerate(texts):
-        if position not in shown and not _repeats(text, visible, to_pixels):
-            pdfium.FPDFPageObj_SetIsActive(text.raw, True)
-    return tuple(visible), len(layer.strings) - len(visible)
+def _layer_text(string: text_layer.String) -> LayerText:
+    return LayerText(string.quad.astype(np.float32), string.text, string.fonts)
 
 
-def _repeats(text: pypdfium2.PdfObject, visible: list[LayerText], to_pixels: NDArray[np.float64]) -> bool:
-    """True for a text object drawn over a visible string; PDFium's text page leaves such overprints out."""
-    try:
-        left, bottom, right, top = text.get_bounds()
-    except pypdfium2.PdfiumError:  # an object without extent
-        return False
-    corners = np.array([[left, bottom], [right, top]]) @ to_pixels[:, :2].T + to_pixels[:, 2]
-    x, y = (float(value) for value in corners.mean(axis=0))
-    return any(cv2.pointPolygonTest(one.quad, (x, y), False) >= 0 for one in visible)
+def _layer_texts(strings: list[text_layer.String]) -> Iterator[LayerText]:
+    """Each string once: fake bold type is the same string drawn twice, a hair apart."""
+    places: dict[str, list[NDArray[np.float32]]] = {}
+    for string in strings:
+        text = _layer_text(string)
+        known = places.setdefault(text.text, [])
+        middle = text.quad.mean(axis=0)
+        if text.text and not any(_inside(quad, middle) for quad in known):
+            known.append(text.quad)
+            yield text
+
+
+def _inside(quad: NDArray[np.float32], point: NDArray[np.floating]) -> bool:
+    return cv2.pointPolygonTest(quad, (float(point[0]), float(point[1])), False) >= 0
+
+
+def _distrust(verdict: reconciliation.Verdict, strings: int, number: int) -> Warning:
+    fonts = ", ".join(sorted(verdict.distrusted))
+    message = (
+        f"The PDF's text layer says other things than the page shows in the font {fonts} "
+        f"({verdict.agreeing} of {verdict.compared} samples agree); {strings} strings were read by OCR "
+        "instead."
+    )
+    return Warning(code=WarningCode.TEXT_LAYER_DISTRUSTED, message=message, page=number)
+
+
+class _Sheet:
+    """A page whose text objects can be switched on and off. Strings have their quads in its pixels here."""
+
+    def __init__(
+        self, document: pypdfium2.PdfDocument, page: pypdfium2.PdfPage, width: int, height: int
+    ) -> None:
+        self._document = document
+        self._page = page
+        self._size = (width, height)
+        self._texts = text_layer.text_objects(page)
+
+    def _switch(self, positions: Iterable[int], on: bool) -> None:
+        for position in positions:
+            pdfium.FPDFPageObj_SetIsActive(self._texts[position].raw, on)
+
+    def visible(self, strings: list[text_layer.String]) -> list[tuple[text_layer.String, text_layer.String]]:
+        """The parts of strings that can be seen, each after its whole string.
+
+        Afterwards all text objects are switched off.
+        """
+        if not strings:
+            return []
+        width, height = self._size
+        small = max(1, round(width * PREVIEW)), max(1, round(height * PREVIEW))
+        with_text = _draw_grey(self._document, self._page, *small)
+        self._switch(range(len(self._texts)), False)
+        difference = _draw_grey(self._document, self._page, *small)
+        cv2.absdiff(with_text, difference, dst=difference)
+        del with_text
+        marked = cv2.threshold(difference, PREVIEW_CONTRAST - 1, 1, cv2.THRESH_BINARY)[1]
+        ink = np.asarray(cv2.integral(marked), np.int32)
+        del difference, marked
+        corners = np.array([string.quad for string in strings])
+        low, high = corners.min(axis=1), corners.max(axis=1)
+        crowded = reconciliation.overlapping(low + 1, high - 1)
+        found = []
+        drawn = 0
+        for position, string in enumerate(strings):
+            touched = _touched(ink, string)
+            if (high[position] - low[position]).max() < SPECK or not touched.any():
+                continue
+            area = float(np.prod(high[position] - low[position]))
+            runs = [slice(0, len(touched))]
+            if (crowded[position] or not touched.all()) and drawn < MOST_DRAWN and area < LARGEST_REGION:
+                drawn += 1
+                runs = self._runs(string)
+            found += [(string, string.part(run.start, run.stop)) for run in runs]
+        return found
+
+    def _runs(self, string: text_layer.String) -> list[slice]:
+        without, with_text, quad = self._alone(string, 1.0)
+        changed = (cv2.absdiff(without, with_text) >= PREVIEW_CONTRAST).astype(np.uint8)
+        plain = np.abs(without.astype(np.int16) - int(np.median(without))) < PREVIEW_CONTRAST
+        return reconciliation.visible_runs(
+            reconciliation.upright(changed, quad) == 1,
+            reconciliation.upright(plain.astype(np.uint8), quad) == 1,
+            string.glyphs,
+        )
+
+    def _alone(
+        self, string: text_layer.String, scale: float, margin: float = 0.0
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float64]]:
+        """The page around a string, without all text and with this string only, and its quad there.
+
+        Args:
+            string: whose text objects are switched off.
+            scale: pixels drawn for one of the page's.
+            margin: page pixels around it.
+        """
+        low = np.floor((string.quad.min(axis=0) - margin) * scale).astype(int)
+        high = np.ceil((string.quad.max(axis=0) + margin) * scale).astype(int) + 1
+        pictures = []
+        for on in (False, True):
+            self._switch(string.objects, on)
+            picture = np.empty((high[1] - low[1], high[0] - low[0]), np.uint8)
+            _render_into(
+                self._document,
+                self._page,
+                picture,
+                pdfium.FPDFBitmap_Gray,
+                FLAGS | pdfium.FPDF_GRAYSCALE,
+                size=(round(self._size[0] * scale), round(self._size[1] * scale)),
+                origin=(int(low[0]), int(low[1])),
+            )
+            pictures.append(picture)
+        self._switch(string.objects, False)
+        return pictures[0], pictures[1], string.quad * scale - low
+
+    def verdict(self, strings: list[text_layer.String], reader: LineReader) -> reconciliation.Verdict:
+        """Read samples of the strings and compare; all text objects are switched off."""
+        layer = [_layer_text(string) for string in strings]
+        chosen = reconciliation.choose(layer, reader.alphabet)
+        samples = [self._sample(strings[position]) for position in chosen]
+        readings = reader.lines([shown for shown, _ in samples])
+        comparisons = [
+            reconciliation.Comparison(layer[position].fonts, layer[position].text, read, confidence)
+            for position, (read, confidence) in zip(chosen, readings, strict=True)
+        ]
+        # Lines and pictures behind a text can keep it from being read: once more, the ink of the text alone.
+        again = [index for index, one in enumerate(comparisons) if not one.agrees]
+        for index, (read, confidence) in zip(
+            again, reader.lines([samples[index][1] for index in again]), strict=True
+        ):
+            comparisons[index] = replace(comparisons[index], read=read, confidence=confidence)
+        return reconciliation.judge(comparisons)
+
+    def _sample(self, string: text_layer.String) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Level pictures of a string: as it stands on the page without other text, and its ink alone."""
+        height = max(1.0, float(np.hypot(*(string.quad[3] - string.quad[0]))))
+        scale = min(4.0, SAMPLE_HEIGHT / height)
+        without, shown, quad = self._alone(string, scale, margin=2 * SAMPLE_PADDING * height)
+        ink = 255 - cv2.absdiff(without, shown)
+        as_shown, alone = (
+            reconciliation.upright(picture, quad, SAMPLE_PADDING, string.mirrored)
+            for picture in (shown, np.asarray(ink, np.uint8))
+        )
+        cv2.normalize(alone, alone, 0, 255, cv2.NORM_MINMAX)
+        return as_shown, alone
+
+    def leave_out(self, strings: list[text_layer.String], to_pixels: NDArray[np.float64]) -> None:
+        """Switch on all text objects but those of `strings` and what is drawn a second time over them.
+
+        PDFium's text page leaves such overprints out.
+        """
+        shown = {position for string in strings for position in string.objects}
+        quads = np.array([string.quad for string in strings], np.float32).reshape(-1, 4, 2)
+        low, high = quads.min(axis=1), quads.max(axis=1)
+        for position, text in enumerate(self._texts):
+            if position in shown:
+                continue
+            repeats = False
+            with contextlib.suppress(pypdfium2.PdfiumError):  # an object without extent
+                left, bottom, right, top = text.get_bounds()
+                middle = np.array([(left + right) / 2, (bottom + top) / 2, 1]) @ to_pixels.T
+                near = ((low <= middle) & (middle <= high)).all(axis=1)
+                repeats = any(_inside(quad, middle) for quad in quads[near])
+            self._switch([position], not repeats)
+
+
+def _touched(ink: NDArray[np.int32], string: text_layer.String) -> NDArray[np.bool_]:
+    """Which glyphs have ink in all four halves of their boxes, in the preview's integral image."""
+    right, down = string.quad[1] - string.quad[0], string.quad[3] - string.quad[0]
+    left_, top_, right_, bottom_ = string.glyphs.T
+    middle_x, middle_y = (left_ + right_) / 2, (top_ + bottom_) / 2
+    touched = np.ones(len(string.glyphs), np.bool_)
+    for x0, y0, x1, y1 in (
+        (left_, top_, middle_x, bottom_),
+        (middle_x, top_, right_, bottom_),
+        (left_, top_, right_, middle_y),
+        (left_, middle_y, right_, bottom_),
+    ):
+        u = np.stack([x0, x1, x1, x0], axis=1)[..., None]
+        v = np.stack([y0, y0, y1, y1], axis=1)[..., None]
+        corners = (string.quad[0] + u * right + v * down) * PREVIEW
+        limit = np.array(ink.shape[::-1]) - 1
+        low = np.clip(np.floor(corners.min(axis=1)).astype(int), 0, limit)
+        high = np.clip(np.ceil(corners.max(axis=1)).astype(int), 0, limit)
+        count = (
+            ink[high[:, 1], high[:, 0]]
+            - ink[low[:, 1], high[:, 0]]
+            - ink[high[:, 1], low[:, 0]]
+            + ink[low[:, 1], low[:, 0]]
+        )
+        touched &= count > 0
+    return touched
 
 
 def _render_into(
@@ -249,9 +422,18 @@ def _render_into(
     buffer: NDArray[np.uint8],
     layout: int,
     flags: int,
+    size: tuple[int, int] | None = None,
+    origin: tuple[int, int] = (0, 0),
 ) -> None:
-    """Render a page into `buffer` (H x W or H x W x 3), which PDFium fills in place."""
+    """Render a page into `buffer` (H x W or H x W x 3), which PDFium fills in place.
+
+    Args:
+        size: width and height of the whole page; by default the buffer's.
+        origin: x and y of the buffer's first pixel on it.
+    """
     height, width = buffer.shape[:2]
+    across, down = size or (width, height)
+    area = (-origin[0], -origin[1], across, down)
     buffer.fill(255)
     raw = pdfium.FPDFBitmap_CreateEx(
         width, height, layout, buffer.ctypes.data_as(ctypes.c_void_p), buffer.strides[0]
@@ -259,9 +441,9 @@ def _render_into(
     if not raw:
         raise pypdfium2.PdfiumError("no bitmap")
     try:
-        pdfium.FPDF_RenderPageBitmap(raw, page.raw, 0, 0, width, height, 0, flags)
+        pdfium.FPDF_RenderPageBitmap(raw, page.raw, *area, 0, flags)
         if document.formenv:
-            pdfium.FPDF_FFLDraw(document.formenv.raw, raw, page.raw, 0, 0, width, height, 0, flags)
+            pdfium.FPDF_FFLDraw(document.formenv.raw, raw, page.raw, *area, 0, flags)
     finally:
         pdfium.FPDFBitmap_Destroy(raw)
 

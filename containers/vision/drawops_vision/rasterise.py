@@ -4,7 +4,7 @@ The type is told by magic bytes, never by a name. Sizes are checked before anyth
 of the file raises `drawops.errors.InvalidInput` with a code and a sentence that a person can act on.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,10 +32,30 @@ DEFAULT_LIMITS = Limits()
 
 @dataclass(frozen=True)
 class LayerText:
-    """One string of a PDF's text layer; `quad` is 4 x 2 page pixels, from its own top-left, clockwise."""
+    """One string of a PDF's text layer.
+
+    Attributes:
+        quad: 4 x 2 page pixels, from the text's own top-left, clockwise.
+        text: what it says.
+        fonts: which fonts it is set in.
+    """
 
     quad: NDArray[np.float32]
     text: str
+    fonts: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class LineReader:
+    """What can read a line of text in a picture: checks whether a PDF's text layer says what its page shows.
+
+    Attributes:
+        lines: recognises upright line pictures (H x W grey or H x W x 3 BGR): string and confidence of each.
+        alphabet: the characters that it knows.
+    """
+
+    lines: Callable[[list[NDArray[np.uint8]]], list[tuple[str, float]]]
+    alphabet: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -65,8 +85,17 @@ class PageImage:
         return Warning(code=code, message=message, page=self.number)
 
 
-def pages(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Iterator[PageImage]:
+def pages(
+    data: bytes, limits: Limits = DEFAULT_LIMITS, reader: LineReader | None = None
+) -> Iterator[PageImage]:
     """Rasterise the pages of a file one by one; only the page in hand is in memory.
+
+    Args:
+        data: the file's bytes.
+        limits: what is refused.
+        reader: checks samples of a PDF's text layer against the page's picture; what the layer misstates is
+            left out of `PageImage.layer` and drawn in `PageImage.pixels` instead. Without it the layer is
+            believed where it can be seen.
 
     Raises:
         InvalidInput: EMPTY_FILE, UNSUPPORTED_TYPE, TRUNCATED_FILE, CORRUPT_FILE, TOO_MANY_PIXELS,
@@ -78,7 +107,7 @@ def pages(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Iterator[PageImage]:
 
     kind = media_type(data)
     if kind is MediaType.PDF:
-        yield from pdf_file.pages(data, limits)
+        yield from pdf_file.pages(data, limits, reader)
     else:
         yield from raster_file.pages(data, kind, limits)
 

@@ -9,9 +9,10 @@ Coordinates here are PDF points in user space, origin bottom-left, y up; `pdf_fi
 
 import ctypes
 import math
+import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pypdfium2  # type: ignore[import-untyped]
@@ -30,6 +31,18 @@ BASELINE = 0.3
 SIZE = 0.35
 # Text objects that only clip or are invisible (ISO 32000-1, table 106).
 INVISIBLE = (pdfium.FPDF_TEXTRENDERMODE_INVISIBLE, pdfium.FPDF_TEXTRENDERMODE_CLIP)
+# Characters that look alike or are not seen, as PDF writers confuse them: hyphens (soft and non-breaking ones
+# are drawn like any other once they stand in a PDF), invisible marks, ligatures that are one glyph.
+REPLACED = str.maketrans(
+    {"\u00ad": "-", "\u2010": "-", "\u2011": "-", "\u02da": "°"}
+    | dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff", "")
+    | {chr(code): unicodedata.normalize("NFKC", chr(code)) for code in range(0xFB00, 0xFB07)}
+)
+# The ordinal indicator is typed for a degree sign; after a letter (Nº) it is meant.
+DEGREE = re.compile(r"(?<=\d)(\s?)º")
+# PDFium puts this in place of the hyphen that ends a line.
+LINE_END_HYPHEN = "\x02"
+SUBSET = re.compile(r"^[A-Z]{6}\+")
 # Unicode categories that no legible string holds: control, not assigned, private use, surrogate.
 ILLEGIBLE = ("Cc", "Cn", "Co", "Cs")
 
@@ -39,14 +52,41 @@ class String:
     """One string.
 
     Attributes:
-        quad: 4 x 2 points, from the text's own top-left, clockwise as seen.
-        text: what it says.
+        quad: 4 x 2 points, from the text's own top-left, clockwise as seen. Mirrored text has no corner that
+            is both; its quad is that of the same text unmirrored.
+        characters: what it says, one entry a glyph, with the space before it if there is one.
+        glyphs: N x 4, the glyphs' boxes as fractions of the quad: left, top, right, bottom.
         objects: positions of its text objects in `text_objects`.
+        fonts: which fonts it is set in.
+        mirrored: True when a person sees it as in a mirror.
     """
 
     quad: NDArray[np.float64]
-    text: str
+    characters: tuple[str, ...]
+    glyphs: NDArray[np.float64]
     objects: frozenset[int]
+    fonts: frozenset[str]
+    mirrored: bool = False
+
+    @property
+    def text(self) -> str:
+        """What it says."""
+        return normalised("".join(self.characters))
+
+    def part(self, start: int, stop: int) -> "String":
+        """The string of some consecutive glyphs."""
+        boxes = self.glyphs[start:stop]
+        low, high = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
+        extent = np.maximum(high - low, 1e-9)
+        inside = (boxes.reshape(-1, 2, 2) - low) / extent
+        corners = np.array([low, [high[0], low[1]], high, [low[0], high[1]]])
+        right, down = self.quad[1] - self.quad[0], self.quad[3] - self.quad[0]
+        return replace(
+            self,
+            quad=self.quad[0] + corners @ np.array([right, down]),
+            characters=self.characters[start:stop],
+            glyphs=inside.reshape(-1, 4),
+        )
 
 
 @dataclass(frozen=True)
@@ -64,6 +104,7 @@ class _Glyph:
     size: float
     origin: tuple[float, float]
     box: tuple[float, float, float, float]  # left, bottom, right, top
+    mirrored: bool
 
 
 @dataclass
@@ -71,9 +112,15 @@ class _Run:
     """Characters of one string so far, in a frame where the text is level."""
 
     last: _Glyph
-    text: str
+    characters: list[str]
     boxes: list[tuple[float, float, float, float]]
-    objects: set[int] = field(default_factory=set)
+    objects: set[int]
+
+
+def normalised(text: str) -> str:
+    """A string as a person would type what stands on the page: composed (NFC), plain hyphens and spaces."""
+    text = " ".join(unicodedata.normalize("NFC", text.translate(REPLACED)).split())
+    return DEGREE.sub(r"\1°", text)
 
 
 def text_objects(page: pypdfium2.PdfPage) -> list[pypdfium2.PdfObject]:
@@ -88,6 +135,7 @@ def read(page: pypdfium2.PdfPage) -> Layer:
         page: a page of its own, for its objects are turned: do not render it afterwards.
     """
     objects = text_objects(page)
+    fonts = _fonts(objects)
     positions = {_address(one.raw): index for index, one in enumerate(objects)}
     unusable = {
         index
@@ -101,7 +149,7 @@ def read(page: pypdfium2.PdfPage) -> Layer:
         position = positions.get(_address(pdfium.FPDFText_GetTextObject(textpage.raw, index)))
         if position is None:
             continue
-        character = chr(pdfium.FPDFText_GetUnicode(textpage.raw, index))
+        character = _character(textpage, index)
         if character.isspace():
             continue
         if _is_illegible(character):
@@ -115,9 +163,33 @@ def read(page: pypdfium2.PdfPage) -> Layer:
     strings: list[String] = []
     top_level = list(page.get_objects(max_depth=1))
     for direction in directions[:MOST_DIRECTIONS]:
-        strings += _level_strings(page, top_level, direction, positions, unusable)
+        strings += _level_strings(page, top_level, direction, positions, unusable, fonts)
     seen = {position for string in strings for position in string.objects}
     return Layer(tuple(strings), ignored=len((legible | unusable) - seen))
+
+
+def _fonts(objects: list[pypdfium2.PdfObject]) -> list[str]:
+    """Every text object's font: its name without the subset tag; fonts that share one are numbered."""
+    names: dict[int, str] = {}
+    taken: set[str] = set()
+    fonts = []
+    for one in objects:
+        font = pdfium.FPDFTextObj_GetFont(one.raw)
+        address = _address(font)
+        if address not in names:
+            length = pdfium.FPDFFont_GetBaseFontName(font, None, 0) if address else 0
+            buffer = ctypes.create_string_buffer(max(1, length))
+            if length:
+                pdfium.FPDFFont_GetBaseFontName(font, buffer, length)
+            plain = SUBSET.sub("", buffer.value.decode("utf-8", "replace")) or "unnamed"
+            name, number = plain, 1
+            while name in taken:
+                number += 1
+                name = f"{plain} ({number})"
+            taken.add(name)
+            names[address] = name
+        fonts.append(names[address])
+    return fonts
 
 
 def _level_strings(
@@ -126,6 +198,7 @@ def _level_strings(
     direction: float,
     positions: dict[int, int],
     unusable: set[int],
+    fonts: list[str],
 ) -> Iterator[String]:
     """Strings that read in one direction (degrees, counter-clockwise)."""
     turned = abs(math.remainder(direction, 360)) > SAME_DIRECTION
@@ -135,10 +208,23 @@ def _level_strings(
     cosine, sine = math.cos(math.radians(direction)), math.sin(math.radians(direction))
     back = np.array([[cosine, sine], [-sine, cosine]]) if turned else np.eye(2)
     for run in _runs(_glyphs(textpage, positions, unusable)):
-        left, bottom = np.array(run.boxes)[:, :2].min(axis=0)
-        right, top = np.array(run.boxes)[:, 2:].max(axis=0)
+        boxes = np.array(run.boxes)
+        left, bottom = boxes[:, :2].min(axis=0)
+        right, top = boxes[:, 2:].max(axis=0)
         level = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
-        yield String(level @ back, run.text, frozenset(run.objects))
+        # Fractions count from the top-left corner, downwards.
+        glyphs = (boxes[:, [0, 3, 2, 1]] - [left, top, left, top]) / (
+            max(right - left, 1e-9) * np.array([1, 0, 1, 0])
+            + min(bottom - top, -1e-9) * np.array([0, 1, 0, 1])
+        )
+        yield String(
+            quad=level @ back,
+            characters=tuple(run.characters),
+            glyphs=glyphs,
+            objects=frozenset(run.objects),
+            fonts=frozenset(fonts[position] for position in run.objects),
+            mirrored=run.last.mirrored,
+        )
     textpage.close()
     if turned:
         _turn_objects(top_level, direction)
@@ -176,11 +262,12 @@ def _glyphs(
             continue
         size = abs(pdfium.FPDFText_GetFontSize(raw, index)) * math.hypot(matrix.c, matrix.d)
         last = _Glyph(
-            character=chr(pdfium.FPDFText_GetUnicode(raw, index)),
+            character=_character(textpage, index),
             position=position,
             size=size,
             origin=(x.value, y.value),
             box=(left.value, bottom.value, right.value, top.value),
+            mirrored=matrix.a * matrix.d - matrix.b * matrix.c < 0,
         )
         yield last
 
@@ -194,14 +281,14 @@ def _runs(glyphs: Iterator[_Glyph]) -> Iterator[_Run]:
             spaced = True
             continue
         if run is not None and _belongs(run.last, glyph):
-            run.text += (" " if spaced else "") + glyph.character
+            run.characters.append((" " if spaced else "") + glyph.character)
             run.boxes.append(glyph.box)
             run.objects.add(glyph.position)
             run.last = glyph
         else:
             if run is not None:
                 yield run
-            run = _Run(glyph, glyph.character, [glyph.box], {glyph.position})
+            run = _Run(glyph, [glyph.character], [glyph.box], {glyph.position})
         spaced = False
     if run is not None:
         yield run
@@ -213,7 +300,8 @@ def _belongs(last: _Glyph, glyph: _Glyph) -> bool:
     gap = glyph.box[0] - last.box[2]
     limit = BREAK if last.position == glyph.position else BREAK_BETWEEN_OBJECTS
     return (
-        abs(glyph.size - last.size) <= SIZE * size
+        glyph.mirrored == last.mirrored
+        and abs(glyph.size - last.size) <= SIZE * size
         and abs(glyph.origin[1] - last.origin[1]) <= BASELINE * size
         and -BREAK_BETWEEN_OBJECTS * size <= gap <= limit * size
     )
@@ -224,6 +312,11 @@ def _characters(textpage: pypdfium2.PdfTextPage) -> Iterator[int]:
     for index in range(textpage.count_chars()):
         if pdfium.FPDFText_IsGenerated(textpage.raw, index) == 0:
             yield index
+
+
+def _character(textpage: pypdfium2.PdfTextPage, index: int) -> str:
+    character = chr(pdfium.FPDFText_GetUnicode(textpage.raw, index))
+    return "-" if character == LINE_END_HYPHEN else character
 
 
 def _direction(textpage: pypdfium2.PdfTextPage, index: int) -> float:

@@ -1,0 +1,283 @@
+"""Which strings of a PDF's text layer may be believed, and what is left for the recogniser.
+
+A text layer is exact only where it says what the page shows. Two questions are asked of it:
+
+1. *Can it be seen?* Every glyph must add ink to the page. Clipped, covered, white, or tiny text does not; a
+   string is cut back to the glyphs that do (`visible_runs`).
+2. *Does it say what is seen?* A font's table of characters may be wrong (subset fonts with a scrambled
+   ToUnicode, symbols encoded as letters). That is a fault of the font, so a sample of strings of every font
+   is read from the page's picture and compared (`choose`, `Comparison`, `judge`); the fonts that fail are
+   read by the recogniser, the others stay exact.
+
+Everything here is free of PDFium; `pdf_file` draws the pictures.
+"""
+
+import math
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from drawops_vision.rasterise import LayerText
+
+# At most this many strings of a page are read as a check.
+SAMPLES = 24
+# Strings of fewer characters are misread too easily to be evidence; longer ones cost time and say no more.
+SHORTEST = 3
+LONGEST = 24
+# A glyph is seen when its ink fills this much of its box, in width and in height.
+SEEN = 0.5
+# A reading agrees with its string from this similarity on.
+AGREEMENT = 0.6
+# A reading below this confidence says nothing about the layer.
+SURE = 0.6
+# A font is judged by itself from so many comparisons on, with the rest of its page below that.
+ENOUGH = 2
+# A detected box that lies this far (of its area) under strings of the text layer is one of them.
+SAME_AS_LAYER = 0.5
+# Characters that a reader confuses although the layer is right.
+LOOK_ALIKES = str.maketrans(
+    dict.fromkeys("0öòóø°º", "o")
+    | dict.fromkeys("l1|!/\\", "i")
+    | dict.fromkeys("“”″", '"')
+    | dict.fromkeys("′‘’`", "'")
+    | dict.fromkeys("—–‐−_", "-")
+    | {"×": "x", "ä": "a", "ü": "u", "µ": "u", "μ": "u"}
+)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One string of the layer and what the recogniser reads in its place."""
+
+    fonts: frozenset[str]
+    text: str
+    read: str
+    confidence: float
+
+    @property
+    def agrees(self) -> bool:
+        """True when both say the same, up to what a recogniser confuses."""
+        return similarity(self.text, self.read) >= AGREEMENT
+
+    @property
+    def counts(self) -> bool:
+        """True when this is evidence: a match always, another string only when it is read with confidence."""
+        return self.agrees or self.confidence >= SURE
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the comparisons of a page say.
+
+    Attributes:
+        distrusted: the fonts whose strings are not to be believed.
+        agreeing: comparisons of distrusted fonts that agree ...
+        compared: ... of so many.
+    """
+
+    distrusted: frozenset[str] = frozenset()
+    agreeing: int = 0
+    compared: int = 0
+
+
+def choose(texts: Sequence[LayerText], alphabet: frozenset[str]) -> list[int]:
+    """Choose the strings that are read as a check: positions in `texts`, at most `SAMPLES`.
+
+    Fonts take turns, those with most characters first; of each font the longest strings of at most `LONGEST`
+    characters come first, each wording once. Strings with characters outside `alphabet` cannot be compared.
+    The choice depends on nothing but the arguments.
+    """
+    by_font: defaultdict[str, list[int]] = defaultdict(list)
+    amount: Counter[str] = Counter()
+    for position, text in enumerate(texts):
+        for font in text.fonts:
+            amount[font] += len(text.text)
+            if len(text.text) >= SHORTEST and alphabet.issuperset(text.text.replace(" ", "")):
+                by_font[font].append(position)
+    queues = []
+    for font in sorted(by_font, key=lambda font: (-amount[font], font)):
+        seen: set[str] = set()
+        queue = []
+        for position in sorted(by_font[font], key=lambda position: (_cost(texts[position].text), position)):
+            if texts[position].text not in seen:
+                seen.add(texts[position].text)
+                queue.append(position)
+        queues.append(queue)
+    chosen: list[int] = []
+    for turn in range(max((len(queue) for queue in queues), default=0)):
+        for queue in queues:
+            if turn < len(queue) and queue[turn] not in chosen and len(chosen) < SAMPLES:
+                chosen.append(queue[turn])
+    return chosen
+
+
+def _cost(text: str) -> int:
+    """Longest first up to `LONGEST`, then the less over it the better."""
+    return -len(text) if len(text) <= LONGEST else len(text) - LONGEST
+
+
+def similarity(one: str, other: str) -> float:
+    """1 - Levenshtein distance / length of the longer, of strings without case, spaces and look-alikes."""
+    a, b = _skeleton(one), _skeleton(other)
+    if not a or not b:
+        return float(a == b)
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a, start=1):
+        diagonal, row[0] = row[0], i
+        for j, y in enumerate(b, start=1):
+            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (x != y))
+    return 1 - row[-1] / max(len(a), len(b))
+
+
+def _skeleton(text: str) -> str:
+    # Folding first: NFKC makes of º and ² the letters and digits that a reader takes them for.
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return "".join(folded.translate(LOOK_ALIKES).split())
+
+
+def judge(comparisons: Iterable[Comparison]) -> Verdict:
+    """Decide font by font: one is distrusted when most of its comparisons disagree.
+
+    A font with fewer than `ENOUGH` comparisons shares the verdict on all comparisons of the page.
+    """
+    counted = [one for one in comparisons if one.counts]
+    by_font: defaultdict[str, list[Comparison]] = defaultdict(list)
+    for one in counted:
+        for font in one.fonts:
+            by_font[font].append(one)
+    page = _mostly_wrong(counted)
+    distrusted = frozenset(
+        font
+        for font, evidence in by_font.items()
+        if (_mostly_wrong(evidence) if len(evidence) >= ENOUGH else page and _mostly_wrong(evidence))
+    )
+    concerned = [one for one in counted if one.fonts & distrusted]
+    return Verdict(distrusted, sum(one.agrees for one in concerned), len(concerned))
+
+
+def _mostly_wrong(comparisons: Sequence[Comparison]) -> bool:
+    return 2 * sum(one.agrees for one in comparisons) < len(comparisons)
+
+
+def visible_runs(
+    ink: NDArray[np.bool_], clear: NDArray[np.bool_], glyphs: NDArray[np.float64]
+) -> list[slice]:
+    """The stretches of a string's glyphs that can be seen.
+
+    Args:
+        ink: H x W picture of the string, upright: where it changes the page.
+        clear: H x W: where the page behind it is plain, so that ink would show.
+        glyphs: N x 4 boxes as fractions of the picture: left, top, right, bottom.
+
+    Returns:
+        Slices of `glyphs`. A lone glyph whose ink cannot show (a hyphen on a line of its colour) counts as
+        seen when the glyphs around it are.
+    """
+    height, width = ink.shape
+    states = []
+    for left, top, right, bottom in glyphs:
+        x = slice(
+            max(0, math.floor(left * width)), max(math.floor(left * width) + 1, math.ceil(right * width))
+        )
+        y = slice(
+            max(0, math.floor(top * height)), max(math.floor(top * height) + 1, math.ceil(bottom * height))
+        )
+        part = ink[y, x]
+        if not part.size:
+            states.append("hidden")
+            continue
+        seen = min(_extent(part, 0), _extent(part, 1)) >= SEEN
+        states.append("seen" if seen else "hidden" if clear[y, x].mean() >= SEEN else "unknown")
+    for position, state in enumerate(states):
+        around = states[max(0, position - 1) : position] + states[position + 1 : position + 2]
+        if state == "unknown" and around and all(one == "seen" for one in around):
+            states[position] = "bridged"
+    runs = []
+    start = None
+    for position, state in enumerate([*states, "hidden"]):
+        if state in ("seen", "bridged"):
+            start = position if start is None else start
+        elif start is not None:
+            runs.append(slice(start, position))
+            start = None
+    return runs
+
+
+def _extent(part: NDArray[np.bool_], axis: int) -> float:
+    """From the first to the last mark along an axis, as a fraction of the whole."""
+    places = np.flatnonzero(part.any(axis=1 - axis))
+    return float(places[-1] - places[0] + 1) / part.shape[axis] if len(places) else 0.0
+
+
+def upright(
+    picture: NDArray[np.uint8], quad: NDArray[np.floating], padding: float = 0.0, mirrored: bool = False
+) -> NDArray[np.uint8]:
+    """Cut a quad (4 x 2 pixels) out of a grey picture so that its text is level; outside is white.
+
+    Args:
+        picture: H x W.
+        quad: clockwise from the text's own top-left.
+        padding: added on all sides, as a fraction of the text's height.
+        mirrored: undo a mirror.
+    """
+    right, down = quad[1] - quad[0], quad[3] - quad[0]
+    width, height = float(np.hypot(*right)), float(np.hypot(*down))
+    if not min(width, height) > 0:
+        return np.full((1, 1), 255, np.uint8)
+    pad = padding * height
+    origin = quad[0] - right / width * pad - down / height * pad
+    size = max(1, round(width + 2 * pad)), max(1, round(height + 2 * pad))
+    step_x = right / width * (width + 2 * pad) / size[0]
+    step_y = down / height * (height + 2 * pad) / size[1]
+    if mirrored:
+        origin, step_y = origin + step_y * (size[1] - 1), -step_y
+    transform = np.column_stack([step_x, step_y, origin + (step_x + step_y - 1) / 2])
+    return np.asarray(
+        cv2.warpAffine(
+            picture,
+            transform,
+            size,
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_CONSTANT,
+            borderValue=(255,),
+        ),
+        np.uint8,
+    )
+
+
+def overlapping(low: NDArray[np.floating], high: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Which of N upright boxes (`low`, `high`: N x 2) overlap another."""
+    found = np.zeros(len(low), np.bool_)
+    order = np.argsort(low[:, 0], kind="stable")
+    low, high = low[order], high[order]
+    for position in range(len(low)):
+        # Sorted by their left ends, so those that begin before this one ends follow it directly.
+        stop = int(np.searchsorted(low[:, 0], high[position, 0]))
+        after = slice(position + 1, max(stop, position + 1))
+        meets = (low[after, 1] < high[position, 1]) & (high[after, 1] > low[position, 1])
+        if meets.any():
+            found[order[position]] = True
+            found[order[after][meets]] = True
+    return found
+
+
+def not_in_layer(detected: NDArray[np.float32], layer: Sequence[LayerText]) -> NDArray[np.float32]:
+    """Drop detected quads (N x 4 x 2) that strings of the text layer already cover."""
+    if not layer or not len(detected):
+        return detected
+    known = np.array([text.quad for text in layer], np.float32)
+    low, high = known.min(axis=1), known.max(axis=1)
+    kept = []
+    for quad in detected:
+        left, top = quad.min(axis=0)
+        right, bottom = quad.max(axis=0)
+        near = (low[:, 0] < right) & (high[:, 0] > left) & (low[:, 1] < bottom) & (high[:, 1] > top)
+        covered = sum(float(cv2.intersectConvexConvex(quad, other)[0]) for other in known[near])
+        if covered < SAME_AS_LAYER * cv2.contourArea(quad):
+            kept.append(quad)
+    return np.array(kept, np.float32).reshape(-1, 4, 2)
