@@ -19,20 +19,22 @@ VENV := .venv
 IN_VENV := $(VENV)/bin
 SETUP := $(VENV)/drawops-setup
 PACKAGES := layers/core containers/vision .
-LOCKED := $(wildcard requirements/*.in layers/*/requirements.in local/requirements/*.in containers/*/requirements*.in)
+LOCKED := $(wildcard requirements/*.in layers/*/requirements.in local/requirements/*.in containers/*/requirements*.in \
+	benchmarks/peers/requirements*.in)
 TYPED := layers/core/drawops containers/vision/drawops_vision cli/drawops_cli local/drawops_local functions \
 	containers/inference benchmarks docs/reference
 DEXPI ?= ../shared/data/dexpi
+SHEETS ?= dexpi,hard,mechanical
 
 # A make around the recipe must not talk to the make that `sam build` runs for the layer.
 NO_MAKE := MAKEFLAGS= MFLAGS= MAKELEVEL=
 
-.PHONY: help setup demo test lint format types lock up down benchmark clean
+.PHONY: help setup demo test lint format types lock up down benchmark benchmark-platform clean
 
 help: ## this list
 	@echo "drawops: read engineering drawings on AWS or on this machine"
 	@echo
-	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-26s %s\n", $$1, $$2 }'
 	@echo
 	@echo "  $(IN_VENV)/drawops --help      the command itself, after make setup"
 
@@ -70,16 +72,16 @@ up: $(SETUP) ## start the local cloud with drawops in it
 down: $(SETUP) ## stop the local cloud; its state is kept
 	@$(IN_VENV)/drawops down
 
-benchmark: $(SETUP) ## read the DEXPI sheets through the local cloud and score them (DEXPI=folder)
-	@$(NO_MAKE) $(IN_VENV)/drawops up
-	@$(IN_VENV)/drawops submit -r "$(DEXPI)" --prefix dexpi/
-	@$(IN_VENV)/drawops results --status processed --out .drawops/benchmark >/dev/null
-	@$(IN_VENV)/python benchmarks/read_dexpi.py --results .drawops/benchmark
+benchmark: $(SETUP) ## drawops against other OCR engines on the same sheets (SHEETS=dexpi,hard,mechanical)
+	@$(IN_VENV)/python -m benchmarks.peers --sheets "$(SHEETS)"
+
+benchmark-platform: $(SETUP) ## read the DEXPI sheets through a local cloud of its own and score them
+	@$(NO_MAKE) $(IN_VENV)/python -m benchmarks.read_through_platform --labels "$(DEXPI)/Label.txt"
 
 clean: ## remove what was built; drawings of the local cloud (.drawops/cloud) stay
 	@if [ -x $(IN_VENV)/drawops ]; then $(IN_VENV)/drawops down; fi
 	@rm -rf $(VENV) .drawops/envs .drawops/images .drawops/cache .drawops/tools .drawops/demo .drawops/demo-logs \
-		.drawops/benchmark .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis results/demo
+		.drawops/peers .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis results/demo
 
 $(SETUP): requirements/dev.txt pyproject.toml layers/core/pyproject.toml containers/vision/pyproject.toml | $(UV)
 	@if [ -z "$(PYTHON)" ]; then echo "Python 3.11 or newer is needed. Install it, or name it: make PYTHON=/path/to/python"; exit 1; fi

@@ -1,0 +1,1 @@
+"""drawops against other OCR engines: same sheets, same scorer, same run."""
