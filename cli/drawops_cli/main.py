@@ -10,6 +10,7 @@ import typer.core
 from drawops_cli import (
     demo,
     down,
+    evaluate,
     invoke,
     logs,
     reconcile,
@@ -71,6 +72,7 @@ app = typer.Typer(
 VERBS = {
     "Local cloud": (up.up, down.down, demo.demo),
     "Drawings": (submit.submit, results.results, show.show, sheets.sheets),
+    "Models": (evaluate.evaluate,),
     "Operation": (status.status, logs.logs, invoke.invoke, reconcile.reconcile),
 }
 

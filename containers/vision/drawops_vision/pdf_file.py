@@ -34,12 +34,13 @@ PREVIEW = 1 / 3
 PREVIEW_CONTRAST = 12
 # At most this many strings of a page are drawn one by one; they take a few milliseconds each.
 MOST_DRAWN = 1000
-# A region larger than this (pixels) is not drawn for one string.
-LARGEST_REGION = 16_000_000
+# A string whose upright box is larger than this (pixels) is not drawn on its own.
+LARGEST_REGION = 4_000_000
 # A string smaller than this (pixels) in both directions is a speck.
 SPECK = 3.0
 # Samples are drawn so that their text is this high, with a margin of this fraction, as the networks expect.
 SAMPLE_HEIGHT = 36
+LARGEST_SCALE = 4.0
 SAMPLE_PADDING = 0.3
 FLAGS = pdfium.FPDF_ANNOT | pdfium.FPDF_RENDER_LIMITEDIMAGECACHE
 
@@ -283,13 +284,18 @@ class _Sheet:
         del difference, marked
         corners = np.array([string.quad for string in strings])
         low, high = corners.min(axis=1), corners.max(axis=1)
+        limit = np.array(ink.shape[::-1]) - 1
         crowded = reconciliation.overlapping(low + 1, high - 1)
         found = []
         drawn = 0
         for position, string in enumerate(strings):
-            touched = _touched(ink, string)
-            if (high[position] - low[position]).max() < SPECK or not touched.any():
+            x0, y0 = np.floor(low[position] * PREVIEW).astype(int).clip(0, limit)
+            x1, y1 = (np.ceil(high[position] * PREVIEW).astype(int) + 1).clip(0, limit)
+            if (high[position] - low[position]).max() < SPECK or not (
+                ink[y1, x1] - ink[y0, x1] - ink[y1, x0] + ink[y0, x0]
+            ):
                 continue
+            touched = _touched(ink, string)
             area = float(np.prod(high[position] - low[position]))
             runs = [slice(0, len(touched))]
             if (crowded[position] or not touched.all()) and drawn < MOST_DRAWN and area < LARGEST_REGION:
@@ -299,12 +305,12 @@ class _Sheet:
         return found
 
     def _runs(self, string: text_layer.String) -> list[slice]:
-        without, with_text, quad = self._alone(string, 1.0)
-        changed = (cv2.absdiff(without, with_text) >= PREVIEW_CONTRAST).astype(np.uint8)
-        plain = np.abs(without.astype(np.int16) - int(np.median(without))) < PREVIEW_CONTRAST
+        without, with_text, quad = self._alone(string, max(1.0, _sample_scale(string)))
+        changed = np.asarray(cv2.absdiff(without, with_text), np.uint8)
+        unlike = np.asarray(cv2.absdiff(without, np.full_like(without, np.median(without))), np.uint8)
         return reconciliation.visible_runs(
-            reconciliation.upright(changed, quad) == 1,
-            reconciliation.upright(plain.astype(np.uint8), quad) == 1,
+            reconciliation.upright(changed, quad, paper=0) >= PREVIEW_CONTRAST,
+            reconciliation.upright(unlike, quad, paper=0) < PREVIEW_CONTRAST,
             string.glyphs,
         )
 
@@ -357,9 +363,8 @@ class _Sheet:
 
     def _sample(self, string: text_layer.String) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Level pictures of a string: as it stands on the page without other text, and its ink alone."""
-        height = max(1.0, float(np.hypot(*(string.quad[3] - string.quad[0]))))
-        scale = min(4.0, SAMPLE_HEIGHT / height)
-        without, shown, quad = self._alone(string, scale, margin=2 * SAMPLE_PADDING * height)
+        height = float(np.hypot(*(string.quad[3] - string.quad[0])))
+        without, shown, quad = self._alone(string, _sample_scale(string), 2 * SAMPLE_PADDING * height)
         ink = 255 - cv2.absdiff(without, shown)
         as_shown, alone = (
             reconciliation.upright(picture, quad, SAMPLE_PADDING, string.mirrored)
@@ -386,6 +391,11 @@ class _Sheet:
                 near = ((low <= middle) & (middle <= high)).all(axis=1)
                 repeats = any(_inside(quad, middle) for quad in quads[near])
             self._switch([position], not repeats)
+
+
+def _sample_scale(string: text_layer.String) -> float:
+    """How much larger than on the page a string is drawn to be looked at."""
+    return min(LARGEST_SCALE, SAMPLE_HEIGHT / max(1.0, float(np.hypot(*(string.quad[3] - string.quad[0])))))
 
 
 def _touched(ink: NDArray[np.int32], string: text_layer.String) -> NDArray[np.bool_]:

@@ -77,6 +77,8 @@ class String:
         """The string of some consecutive glyphs."""
         boxes = self.glyphs[start:stop]
         low, high = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
+        low[0] = 0.0 if start == 0 else low[0]
+        high[0] = 1.0 if stop == len(self.glyphs) else high[0]
         extent = np.maximum(high - low, 1e-9)
         inside = (boxes.reshape(-1, 2, 2) - low) / extent
         corners = np.array([low, [high[0], low[1]], high, [low[0], high[1]]])
@@ -104,6 +106,7 @@ class _Glyph:
     size: float
     origin: tuple[float, float]
     box: tuple[float, float, float, float]  # left, bottom, right, top
+    cell: tuple[float, float]  # from its origin to the next
     mirrored: bool
 
 
@@ -114,6 +117,7 @@ class _Run:
     last: _Glyph
     characters: list[str]
     boxes: list[tuple[float, float, float, float]]
+    cells: list[tuple[float, float]]
     objects: set[int]
 
 
@@ -211,6 +215,9 @@ def _level_strings(
         boxes = np.array(run.boxes)
         left, bottom = boxes[:, :2].min(axis=0)
         right, top = boxes[:, 2:].max(axis=0)
+        # A 1 or an I is a stroke in a cell as wide as its neighbours'; only the cell says where text stands.
+        left = min(left, *(cell[0] for cell in run.cells))
+        right = max(right, *(cell[1] for cell in run.cells))
         level = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
         # Fractions count from the top-left corner, downwards.
         glyphs = (boxes[:, [0, 3, 2, 1]] - [left, top, left, top]) / (
@@ -254,10 +261,12 @@ def _glyphs(
         left, right, bottom, top = (ctypes.c_double() for _ in range(4))
         x, y = ctypes.c_double(), ctypes.c_double()
         matrix = pdfium.FS_MATRIX()
+        loose = pdfium.FS_RECTF()
         if not (
             pdfium.FPDFText_GetCharBox(raw, index, left, right, bottom, top)
             and pdfium.FPDFText_GetCharOrigin(raw, index, x, y)
             and pdfium.FPDFText_GetMatrix(raw, index, matrix)
+            and pdfium.FPDFText_GetLooseCharBox(raw, index, loose)
         ):
             continue
         size = abs(pdfium.FPDFText_GetFontSize(raw, index)) * math.hypot(matrix.c, matrix.d)
@@ -267,6 +276,7 @@ def _glyphs(
             size=size,
             origin=(x.value, y.value),
             box=(left.value, bottom.value, right.value, top.value),
+            cell=(loose.left, loose.right),
             mirrored=matrix.a * matrix.d - matrix.b * matrix.c < 0,
         )
         yield last
@@ -283,12 +293,13 @@ def _runs(glyphs: Iterator[_Glyph]) -> Iterator[_Run]:
         if run is not None and _belongs(run.last, glyph):
             run.characters.append((" " if spaced else "") + glyph.character)
             run.boxes.append(glyph.box)
+            run.cells.append(glyph.cell)
             run.objects.add(glyph.position)
             run.last = glyph
         else:
             if run is not None:
                 yield run
-            run = _Run(glyph, [glyph.character], [glyph.box], {glyph.position})
+            run = _Run(glyph, [glyph.character], [glyph.box], [glyph.cell], {glyph.position})
         spaced = False
     if run is not None:
         yield run

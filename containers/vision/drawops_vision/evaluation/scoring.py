@@ -6,7 +6,7 @@ included. Pairs are one to one: of two predictions on one label one is a false r
 
 **Assignment.** Each figure is the optimum of an assignment problem, solved exactly, not greedily:
 
-- detected: the most pairs with IoU >= 0.5;
+- detected: the most pairs with IoU >= 0.5 (and, told apart, with IoU >= 0.7);
 - correct: the most pairs with IoU >= 0.5 and equal strings;
 - edits (for CER): the pairs with IoU >= 0.5 that need the fewest edits in all.
 
@@ -27,19 +27,22 @@ precision, and one logo read as 200 characters would drown the figure. They are 
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import shapely
 from rapidfuzz.distance import Levenshtein
 from scipy.optimize import linear_sum_assignment
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from shapely.geometry.base import BaseGeometry
 
 MIN_IOU = 0.5
+STRICT_IOU = 0.7
 DONT_CARE = "###"
 INSIDE = 0.5
 ANGLES = ("0", "90", "180", "270", "other")
@@ -71,6 +74,59 @@ class Label:
     quad: Quad
 
 
+T = TypeVar("T", bound=Labelled)
+P = TypeVar("P", bound=Labelled)
+Pair = tuple[int, int]
+"""A label and a prediction, as positions in `Matching.labels` and `Matching.predictions`."""
+
+
+@dataclass(frozen=True)
+class Matching(Generic[T, P]):
+    """Which prediction answers which label on one sheet.
+
+    Attributes:
+        labels: those to be read, without don't-care regions, in canonical order.
+        predictions: those that count, in canonical order.
+        iou: of every pair that overlaps at all.
+        detected: the most pairs with IoU >= 0.5.
+        detected_strict: the most pairs with IoU >= 0.7.
+        correct: the most pairs with IoU >= 0.5 and equal strings.
+        edits: of each label, in the pairing with the fewest in all; a missed label needs its length.
+    """
+
+    labels: tuple[T, ...]
+    predictions: tuple[P, ...]
+    iou: dict[Pair, float]
+    detected: tuple[Pair, ...]
+    detected_strict: tuple[Pair, ...]
+    correct: tuple[Pair, ...]
+    edits: tuple[int, ...]
+
+    def score(self) -> "Score":
+        """The counts of this sheet."""
+        near = {column for (_, column), iou in self.iou.items() if iou >= MIN_IOU}
+        angles = [angle_class(label.quad) for label in self.labels]
+        right = {row for row, _ in self.correct}
+        return Score(
+            labels=len(self.labels),
+            predictions=len(self.predictions),
+            detected=len(self.detected),
+            detected_strict=len(self.detected_strict),
+            correct=len(self.correct),
+            characters=sum(len(label.text) for label in self.labels),
+            edits=sum(self.edits),
+            false_characters=sum(
+                len(prediction.text)
+                for column, prediction in enumerate(self.predictions)
+                if column not in near
+            ),
+            by_angle={
+                angle: Tally(angles.count(angle), sum(angles[row] == angle for row in right))
+                for angle in ANGLES
+            },
+        )
+
+
 @dataclass(frozen=True)
 class Tally:
     """Labels of one angle class, and how many of them were read correctly."""
@@ -97,6 +153,7 @@ class Score:
         edits: edit distance from the predictions to the labels, misses counted in full.
         false_characters: characters of predictions that overlap no label with IoU >= 0.5.
         by_angle: labels and correct reads by the label's angle.
+        detected_strict: pairs with IoU >= 0.7.
     """
 
     labels: int = 0
@@ -107,6 +164,7 @@ class Score:
     edits: int = 0
     false_characters: int = 0
     by_angle: dict[str, Tally] = field(default_factory=lambda: {angle: Tally() for angle in ANGLES})
+    detected_strict: int = 0
 
     def __add__(self, other: "Score") -> "Score":
         return Score(
@@ -124,6 +182,7 @@ class Score:
                 )
                 for angle in ANGLES
             },
+            self.detected_strict + other.detected_strict,
         )
 
     @property
@@ -157,6 +216,21 @@ class Score:
         return self._share(2 * self.detected, self.predictions + self.labels)
 
     @property
+    def strict_detection_precision(self) -> float:
+        """Share of the predictions that lie on a label with IoU >= 0.7."""
+        return self._share(self.detected_strict, self.predictions)
+
+    @property
+    def strict_detection_recall(self) -> float:
+        """Share of the labels that a prediction lies on with IoU >= 0.7."""
+        return self._share(self.detected_strict, self.labels)
+
+    @property
+    def strict_detection_f1(self) -> float:
+        """Harmonic mean of detection precision and recall at IoU 0.7."""
+        return self._share(2 * self.detected_strict, self.predictions + self.labels)
+
+    @property
     def cer(self) -> float:
         """Character error rate in [0, 1]; see the module's text for misses and false reads."""
         return self.edits / self.characters if self.characters else 0.0
@@ -173,28 +247,43 @@ def score(labels: Iterable[Labelled], predictions: Iterable[Labelled]) -> Score:
     Raises:
         ValueError: a quad does not have four finite points.
     """
+    return match(labels, predictions).score()
+
+
+def match(labels: Iterable[T], predictions: Iterable[P]) -> Matching[T, P]:
+    """Pair the predictions on one sheet (or page) with its labels.
+
+    Of equal predictions the one with the higher `confidence`, where they have any, comes first.
+
+    Raises:
+        ValueError: a quad does not have four finite points.
+    """
     given = _canonical(labels)
     regions = shapely.union_all(_polygons([label for label in given if label.text == DONT_CARE]))
     truths = _outside(regions, [label for label in given if label.text != DONT_CARE])
     reads = _outside(regions, _canonical(predictions))
     iou = _iou(truths, reads)
-    near = iou >= MIN_IOU
-    equal = np.array([[truth.text == read.text for read in reads] for truth in truths], dtype=bool)
-    correct = _most_pairs(near & equal.reshape(near.shape), iou)
-    angles = [angle_class(truth.quad) for truth in truths]
-    by_angle = {
-        angle: Tally(angles.count(angle), sum(angles[row] == angle for row, _ in correct)) for angle in ANGLES
+    near = {pair: value for pair, value in iou.items() if value >= MIN_IOU}
+    strict = {pair: value for pair, value in iou.items() if value >= STRICT_IOU}
+    equal = {
+        (row, column): value
+        for (row, column), value in near.items()
+        if truths[row].text == reads[column].text
     }
-    return Score(
-        labels=len(truths),
-        predictions=len(reads),
-        detected=len(_most_pairs(near, iou)),
-        correct=len(correct),
-        characters=sum(len(truth.text) for truth in truths),
+    return Matching(
+        labels=tuple(truths),
+        predictions=tuple(reads),
+        iou=iou,
+        detected=most_pairs(near),
+        detected_strict=most_pairs(strict),
+        correct=most_pairs(equal),
         edits=_fewest_edits(truths, reads, near),
-        false_characters=sum(len(reads[column].text) for column in np.flatnonzero(~near.any(axis=0))),
-        by_angle=by_angle,
     )
+
+
+def most_pairs(iou: Mapping[Pair, float]) -> tuple[Pair, ...]:
+    """One-to-one pairs among the given ones: as many as can be, then with the largest sum of IoU."""
+    return tuple(_best_pairs({pair: 1.0 + TIE_WEIGHT * value for pair, value in iou.items()}))
 
 
 def read_labels(path: Path) -> dict[str, list[Label]]:
@@ -203,8 +292,18 @@ def read_labels(path: Path) -> dict[str, list[Label]]:
     Raises:
         ValueError: a line is not ``name<TAB>json`` with four points an entry; says which.
     """
-    found: dict[str, list[Label]] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    return read_label_file(path, lambda entry: Label(string_of(entry), quad_of(entry["points"])))
+
+
+def read_label_file(path: Path, make: Callable[[dict[str, Any]], T]) -> dict[str, list[T]]:
+    """Read a file in the format of ``Label.txt``: image name -> what `make` makes of its entries.
+
+    Raises:
+        ValueError: a line is not ``name<TAB>json``, or `make` refuses an entry; says which line.
+    """
+    found: dict[str, list[T]] = {}
+    # Only a line feed ends a line: strings may hold what `str.splitlines` would cut at.
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig").split("\n"), start=1):
         if not line.strip():
             continue
         name, tab, entries = line.partition("\t")
@@ -213,12 +312,23 @@ def read_labels(path: Path) -> dict[str, list[Label]]:
         if name in found:
             raise ValueError(f"{path}, line {number}: {name!r} is labelled twice")
         try:
-            found[name] = [
-                Label(entry["transcription"], _quad(entry["points"])) for entry in json.loads(entries)
-            ]
+            found[name] = [make(entry) for entry in json.loads(entries)]
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path}, line {number}: {error}") from error
     return found
+
+
+def string_of(entry: dict[str, Any]) -> str:
+    """The string of one entry of a label file.
+
+    Raises:
+        KeyError: it has none.
+        TypeError: it is no string.
+    """
+    text = entry["transcription"]
+    if not isinstance(text, str):
+        raise TypeError(f"a transcription is a string, not {text!r}")
+    return text
 
 
 def angle_class(quad: Quad) -> str:
@@ -231,7 +341,12 @@ def angle_class(quad: Quad) -> str:
     return "other"
 
 
-def _quad(points: Sequence[Sequence[float]]) -> Quad:
+def quad_of(points: Sequence[Sequence[float]]) -> Quad:
+    """Four points as a quad.
+
+    Raises:
+        ValueError: there are not four of them, or one is not two finite numbers.
+    """
     if len(points) != 4 or any(len(point) != 2 for point in points):
         raise ValueError(f"a quad has four points of two numbers, not {points!r}")
     a, b, c, d = ((float(x), float(y)) for x, y in points)
@@ -240,11 +355,14 @@ def _quad(points: Sequence[Sequence[float]]) -> Quad:
     return a, b, c, d
 
 
-def _canonical(items: Iterable[Labelled]) -> list[Label]:
-    return sorted(Label(item.text, _quad(item.quad)) for item in items)
+def _canonical(items: Iterable[T]) -> list[T]:
+    def key(item: T) -> tuple[str, Quad, float]:
+        return item.text, quad_of(item.quad), -(getattr(item, "confidence", None) or 0.0)
+
+    return sorted(items, key=key)
 
 
-def _polygons(items: Sequence[Label]) -> npt.NDArray[np.object_]:
+def _polygons(items: Sequence[Labelled]) -> npt.NDArray[np.object_]:
     """Polygons of the quads; one whose points are out of order counts as its convex hull."""
     quads = np.array([item.quad for item in items], dtype=np.float64).reshape(-1, 4, 2)
     polygons = np.asarray(shapely.polygons(quads), dtype=object)
@@ -252,7 +370,7 @@ def _polygons(items: Sequence[Label]) -> npt.NDArray[np.object_]:
     return np.where(np.asarray(shapely.is_valid(polygons)), polygons, hulls)
 
 
-def _outside(regions: BaseGeometry, items: list[Label]) -> list[Label]:
+def _outside(regions: BaseGeometry, items: list[T]) -> list[T]:
     """The items with less than half of their area inside `regions`."""
     if regions.is_empty or not items:
         return items
@@ -266,30 +384,61 @@ def _outside(regions: BaseGeometry, items: list[Label]) -> list[Label]:
     ]
 
 
-def _iou(truths: Sequence[Label], reads: Sequence[Label]) -> npt.NDArray[np.float64]:
-    """(truths, reads) intersection over union; a quad without area overlaps nothing."""
-    iou = np.zeros((len(truths), len(reads)))
+def _iou(truths: Sequence[Labelled], reads: Sequence[Labelled]) -> dict[Pair, float]:
+    """Intersection over union of every pair that shares an area; a quad without area overlaps nothing."""
+    if not truths or not reads:
+        return {}
     a, b = _polygons(truths), _polygons(reads)
     rows, columns = shapely.STRtree(b).query(a, predicate="intersects")
     overlap = shapely.area(shapely.intersection(a[rows], b[columns]))
     union = shapely.area(a[rows]) + shapely.area(b[columns]) - overlap
-    iou[rows, columns] = np.divide(overlap, union, out=np.zeros_like(overlap), where=union > 0)
-    return iou
+    return {
+        (int(row), int(column)): float(part / whole)
+        for row, column, part, whole in zip(rows, columns, overlap, union, strict=True)
+        if part > 0
+    }
 
 
-def _most_pairs(allowed: npt.NDArray[np.bool_], iou: npt.NDArray[np.float64]) -> list[tuple[int, int]]:
-    """One-to-one pairs among the allowed ones: as many as can be, then with the largest sum of IoU."""
-    rows, columns = linear_sum_assignment(np.where(allowed, 1.0 + TIE_WEIGHT * iou, 0.0), maximize=True)
-    return [
-        (int(row), int(column)) for row, column in zip(rows, columns, strict=True) if allowed[row, column]
-    ]
+def _best_pairs(weights: Mapping[Pair, float]) -> list[Pair]:
+    """One-to-one pairs with the largest sum of weights (all > 0).
+
+    Solved per connected group of pairs: texts that overlap nothing in common do not compete, and the matrix
+    of a sheet with 20,000 texts would take gigabytes.
+    """
+    if not weights:
+        return []
+    pairs = np.array(sorted(weights), dtype=np.intp)
+    truths = int(pairs[:, 0].max()) + 1
+    nodes = truths + int(pairs[:, 1].max()) + 1
+    graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], truths + pairs[:, 1])), shape=(nodes, nodes))
+    _, group = connected_components(graph, directed=False)
+    members: dict[int, list[Pair]] = {}
+    for row, column in pairs.tolist():
+        members.setdefault(int(group[row]), []).append((row, column))
+    best: list[Pair] = []
+    for competing in members.values():
+        rows = sorted({row for row, _ in competing})
+        columns = sorted({column for _, column in competing})
+        matrix = np.zeros((len(rows), len(columns)))
+        for row, column in competing:
+            matrix[rows.index(row), columns.index(column)] = weights[row, column]
+        for i, j in zip(*linear_sum_assignment(matrix, maximize=True), strict=True):
+            if matrix[i, j] > 0:
+                best.append((rows[int(i)], columns[int(j)]))
+    return sorted(best)
 
 
-def _fewest_edits(truths: Sequence[Label], reads: Sequence[Label], near: npt.NDArray[np.bool_]) -> int:
-    """Total edit distance of the cheapest one-to-one pairing; an unpaired label costs its length."""
-    saved = np.zeros(near.shape)
-    for row, column in np.argwhere(near):
+def _fewest_edits(
+    truths: Sequence[Labelled], reads: Sequence[Labelled], near: Mapping[Pair, float]
+) -> tuple[int, ...]:
+    """Edits of each label in the cheapest one-to-one pairing; an unpaired label costs its length."""
+    saved = {}
+    for row, column in near:
         label = truths[row].text
-        saved[row, column] = max(0, len(label) - Levenshtein.distance(label, reads[column].text))
-    rows, columns = linear_sum_assignment(saved, maximize=True)
-    return sum(len(truth.text) for truth in truths) - round(float(saved[rows, columns].sum()))
+        saving = len(label) - Levenshtein.distance(label, reads[column].text)
+        if saving > 0:
+            saved[row, column] = float(saving)
+    edits = [len(truth.text) for truth in truths]
+    for row, column in _best_pairs(saved):
+        edits[row] -= round(saved[row, column])
+    return tuple(edits)

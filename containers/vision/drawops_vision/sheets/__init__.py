@@ -5,10 +5,12 @@
 
 One seed gives the same bytes every time. How it is built, and where it grows:
 
-    faces.py    typefaces out of pinned packages (Vera, single-stroke CAD lettering)
+    faces.py    typefaces out of pinned packages; lettering.py: how offices use them
+    words.py    what is written: tags, values, dimensions, captions, sentences
     model.py    a drawing: paths, circles and texts in millimetres
     draft.py    the drafting board: finds free places for texts
-    border.py   frame, title block, revisions, notes
+    border.py   frame, title block, revisions, notes; tables.py: tables of any content
+    annotations.py, decoys.py   what makes real sheets hard to read, on sheets of every kind
     symbols.py, equipment.py                                        (other symbols: an entry each)
     pid.py      content: piping and instrumentation diagrams        (other kinds: a module each)
     raster.py   drawing -> grey picture          pdf.py   drawing -> vector PDF or scanned PDF
@@ -17,6 +19,7 @@ One seed gives the same bytes every time. How it is built, and where it grows:
 """
 
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -30,7 +33,7 @@ from drawops_vision.sheets.raster import Image, Transform, render
 from drawops_vision.sheets.scan import Scanner
 from drawops_vision.sheets.truth import TruthText, label_line, truth
 
-__all__ = ["SIZES", "Drawing", "Look", "Scanner", "Sheet", "TruthText", "generate", "label_line"]
+__all__ = ["SIZES", "Drawing", "Kind", "Look", "Scanner", "Sheet", "TruthText", "generate", "label_line"]
 
 SIZES: dict[str, tuple[float, float]] = {
     "A5": (210, 148),
@@ -41,6 +44,12 @@ SIZES: dict[str, tuple[float, float]] = {
     "A0": (1189, 841),
 }
 """Width and height in mm, landscape (ISO 216)."""
+
+
+class Kind(StrEnum):
+    """What a sheet shows."""
+
+    PID = "pid"
 
 
 class Look(StrEnum):
@@ -112,21 +121,33 @@ class Sheet:
         return file.getvalue()
 
 
+_DRAW: dict[Kind, Callable[[int, float, float, bool, bool], Drawing]] = {Kind.PID: pid.draw}
+
+
 def generate(
-    seed: int, size: str = "A3", dpi: int = 300, look: Look = Look.CLEAN, chinese: bool = False
+    seed: int,
+    size: str = "A3",
+    dpi: int = 300,
+    look: Look = Look.CLEAN,
+    chinese: bool = False,
+    kind: Kind = Kind.PID,
+    hard: bool = True,
 ) -> Sheet:
-    """A P&ID sheet. The same arguments give the same bytes; `dpi` and `look` do not change the content.
+    """A sheet. The same arguments give the same bytes; `dpi` and `look` do not change the content.
 
     Args:
-        seed: picks the plant, its tags, the lettering and the scanner's faults.
+        seed: picks the content, its tags, the lettering and the scanner's faults.
         size: a key of `SIZES`.
         dpi: 50 to 1200.
-        look: clean or scanned.
+        look: clean, scanned, or one of the faults alone.
         chinese: notes and title in Chinese; needs the optional noto-cjk-sans-jp-regular package.
+        kind: what the sheet shows.
+        hard: with tables, notes at any angle, stamps, texts over lines and over each other, and shapes that
+            look like letters; without, a tidy sheet on which every text stands clear.
 
     Raises:
         ModuleNotFoundError: `chinese` without that package.
-        ValueError: `size` or `dpi` is not one of the above.
+        ValueError: `size`, `dpi`, `look` or `kind` is not one of the above.
     """
     if size not in SIZES:
         raise ValueError(f"size must be one of {', '.join(SIZES)}, not {size!r}")
@@ -134,4 +155,4 @@ def generate(
         raise ValueError(f"dpi must be between 50 and 1200, not {dpi}")
     width, height = SIZES[size]
     scanner = Scanner.of(seed) if Look(look) is Look.SCANNED else None
-    return Sheet(pid.draw(seed, width, height, chinese), dpi, scanner)
+    return Sheet(_DRAW[Kind(kind)](seed, width, height, chinese, hard), dpi, scanner)

@@ -1,5 +1,8 @@
 """What surrounds a drawing: frame with zones (ISO 5457), title block (ISO 7200), revisions, notes, legend."""
 
+import random
+
+from drawops_vision.sheets import words
 from drawops_vision.sheets.draft import Draft, Spot
 from drawops_vision.sheets.model import Horizontal, Rectangle, Vertical
 
@@ -81,30 +84,60 @@ LEGEND = (
 
 
 def frame(draft: Draft) -> Rectangle:
-    """Trim line, frame line, zone letters and numbers between them; returns the frame's inside in mm."""
+    """Trim line, frame line, zone letters and numbers between them; returns the frame's inside in mm.
+
+    How deep the strip is, how large its letters are, how near they stand to its lines, where the counting
+    starts and how many zones there are differs from office to office.
+    """
     width, height = draft.drawing.width, draft.drawing.height
+    rng = draft.rng
     left = 15.0 if width >= 400 else 5.0
+    strip = rng.choice((STRIP, STRIP, 4.0, 7.0, 10.0)) if width > 250 else STRIP
+    zone = rng.choice((ZONE, ZONE, 35.0, 75.0))
     outer = (left, 5.0, width - 5.0, height - 5.0)
-    inner = (outer[0] + STRIP, outer[1] + STRIP, outer[2] - STRIP, outer[3] - STRIP)
+    inner = (outer[0] + strip, outer[1] + strip, outer[2] - strip, outer[3] - strip)
     draft.rectangle(outer, draft.style.thin)
     draft.rectangle(inner, draft.style.thick)
-    columns = max(2, 2 * round((inner[2] - inner[0]) / ZONE / 2))
-    rows = max(2, 2 * round((inner[3] - inner[1]) / ZONE / 2))
+    columns = min(16, max(2, 2 * round((inner[2] - inner[0]) / zone / 2)))
+    rows = min(16, max(2, 2 * round((inner[3] - inner[1]) / zone / 2)))
     step_x, step_y = (inner[2] - inner[0]) / columns, (inner[3] - inner[1]) / rows
+    size = rng.uniform(1.8, min(strip - 1.6, 6.0)) / draft.style.height
+    backwards, upwards = rng.random() < 0.4, rng.random() < 0.4
+    heading = rng.random() < 0.3
+    room = (strip - size * draft.style.height) / 2 - draft.style.thick / 2 - 0.25
+    off = rng.choice((0.0, 0.0, max(0.0, room), -max(0.0, room)))
     for column in range(columns):
         x = inner[0] + column * step_x
+        name = str(columns - column if backwards else column + 1)
         for y0, y1 in ((outer[1], inner[1]), (inner[3], outer[3])):
             if column:
                 draft.line([(x, y0), (x, y1)])
-            _centred(draft, str(column + 1), (x, y0, x + step_x, y1))
+            _centred(draft, name, (x, y0 + off, x + step_x, y1 + off), size, heading)
     for row in range(rows):
         y = inner[1] + row * step_y
+        name = ZONE_LETTERS[rows - 1 - row if upwards else row]
         for x0, x1 in ((outer[0], inner[0]), (inner[2], outer[2])):
             if row:
                 draft.line([(x0, y), (x1, y)])
-            _centred(draft, ZONE_LETTERS[row], (x0, y, x1, y + step_y))
+            _centred(draft, name, (x0, y, x1, y + step_y), size, heading)
+    if rng.random() < 0.4:
+        _centring_marks(draft, inner)
     draft.limits = inner
     return inner
+
+
+def _centring_marks(draft: Draft, inner: Rectangle) -> None:
+    """Arrows at the middle of each side (ISO 5457), inside the frame."""
+    x0, y0, x1, y1 = inner
+    size = 2.0
+    middle_x, middle_y = (x0 + x1) / 2, (y0 + y1) / 2
+    for (x, y), (dx, dy) in (
+        ((middle_x, y0), (0.0, 1.0)),
+        ((x0, middle_y), (1.0, 0.0)),
+        ((x1, middle_y), (-1.0, 0.0)),
+    ):
+        tip = (x + dx * size * 1.6, y + dy * size * 1.6)
+        draft.line([(x + dy * size, y + dx * size), tip, (x - dy * size, y - dx * size)], draft.style.thin)
 
 
 def bottom_strip(draft: Draft, inside: Rectangle, number: str, title: str) -> float:
@@ -129,23 +162,17 @@ def bottom_strip(draft: Draft, inside: Rectangle, number: str, title: str) -> fl
     return y0
 
 
-def _centred(draft: Draft, string: str, box: Rectangle) -> None:
+def _centred(draft: Draft, string: str, box: Rectangle, size: float, heading: bool) -> None:
     middle = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
     spot = Spot(middle, 0.0, Horizontal.CENTRE, Vertical.MIDDLE)
-    draft.put(draft.lettering(string, spot, 2.2 / draft.style.height))
+    draft.put(draft.lettering(string, spot, size, heading))
 
 
 def _title_block(draft: Draft, box: Rectangle, number: str, title: str) -> None:
     """Rows of cells; every cell has a small caption at its top and its value below."""
     rng = draft.rng
     x0, y0, x1, y1 = box
-    day = f"{rng.randint(1, 28):02d}"
-    date = rng.choice(
-        (
-            f"20{rng.randint(14, 25)}-{rng.randint(1, 12):02d}-{day}",
-            f"{day}.{rng.randint(1, 12):02d}.20{rng.randint(14, 25)}",
-        )
-    )
+    date = words.date(rng)
     sheet = rng.randint(1, 9)
     rows: list[tuple[float, list[tuple[float, str, str, float]]]] = [
         (1.0, [(0.55, "CLIENT", rng.choice(COMPANIES), 1.0), (0.45, "PROJECT", rng.choice(PROJECTS), 1.0)]),
@@ -153,9 +180,9 @@ def _title_block(draft: Draft, box: Rectangle, number: str, title: str) -> None:
         (
             1.0,
             [
-                (0.25, "DRAWN", rng.choice(PEOPLE), 1.0),
-                (0.25, "CHECKED", rng.choice(PEOPLE), 1.0),
-                (0.25, "APPROVED", rng.choice(PEOPLE), 1.0),
+                (0.25, "DRAWN", _person(rng), 1.0),
+                (0.25, "CHECKED", _person(rng), 1.0),
+                (0.25, "APPROVED", _person(rng), 1.0),
                 (0.25, "DATE", date, 1.0),
             ],
         ),
@@ -165,7 +192,7 @@ def _title_block(draft: Draft, box: Rectangle, number: str, title: str) -> None:
                 (0.16, "SCALE", rng.choice(("NTS", "1:1", "NONE")), 1.0),
                 (0.5, "DRAWING No.", number, 1.5),
                 (0.2, "SHEET", f"{sheet} OF {sheet + rng.randint(0, 8)}", 1.0),
-                (0.14, "REV.", rng.choice("ABCD01234"), 1.5),
+                (0.14, "REV.", rng.choice("ABCDEOI0123456789"), 1.5),
             ],
         ),
     ]
@@ -185,6 +212,10 @@ def _title_block(draft: Draft, box: Rectangle, number: str, title: str) -> None:
             draft.within((x, split, right, bottom - 0.4), value, size, Horizontal.CENTRE, heading=size > 1)
             x = right
         y = bottom
+
+
+def _person(rng: random.Random) -> str:
+    return rng.choice(PEOPLE) if rng.random() < 0.5 else words.person(rng).replace("@", "")
 
 
 def _revisions(draft: Draft, box: Rectangle) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from drawops_vision.sheets.faces import Face
 from drawops_vision.sheets.model import (
@@ -14,6 +15,7 @@ from drawops_vision.sheets.model import (
     Drawing,
     Fill,
     Horizontal,
+    Item,
     Path,
     Point,
     Rectangle,
@@ -44,6 +46,7 @@ class Style:
         stretch: width factor of all texts.
         thin, medium, thick: pens in mm.
         chinese: lettering of texts with Chinese characters; None on a sheet without.
+        spacing: added between characters, in text heights.
     """
 
     height: float
@@ -54,6 +57,7 @@ class Style:
     medium: float
     thick: float
     chinese: Face | None = None
+    spacing: float = 0.0
 
     @property
     def module(self) -> float:
@@ -131,6 +135,7 @@ class Draft:
             spot.horizontal,
             spot.vertical,
             self.style.stretch,
+            self.style.spacing,
         )
 
     def _face(self, string: str, heading: bool) -> Face:
@@ -138,16 +143,59 @@ class Draft:
             return self.style.chinese
         return self.style.heading if heading else self.style.face
 
+    def is_clear(self, text: Text, margin: float = GAP) -> bool:
+        """The same for the box of a text at any angle."""
+        if text.angle % 90.0 == 0.0:
+            return self.is_free(text.bounds(), margin)
+        x0, y0, x1, y1 = text.bounds()
+        if (
+            x0 - margin < self.limits[0]
+            or y0 - margin < self.limits[1]
+            or x1 + margin > self.limits[2]
+            or y1 + margin > self.limits[3]
+        ):
+            return False
+        left, top, right, bottom = self._cells((x0 - margin, y0 - margin, x1 + margin, y1 + margin))
+        mask = np.zeros((bottom - top, right - left), dtype=np.uint8)
+        cv2.fillPoly(mask, [self._polygon(text) - (left, top)], 1)
+        cv2.polylines(mask, [self._polygon(text) - (left, top)], True, 1, 1 + 2 * round(margin / CELL))
+        here = self._ink[top:bottom, left:right]
+        return not here[mask[: here.shape[0], : here.shape[1]] > 0].any()
+
+    def holds_text(self, box: Rectangle) -> bool:
+        """Whether a text stands in `box`."""
+        left, top, right, bottom = self._cells(box)
+        return bool((self._ink[top:bottom, left:right] & TEXT).any())
+
     def put(self, text: Text) -> None:
         """Draw a text where it is."""
         self.drawing.items.append(text)
-        self._mark(text.bounds(), TEXT)
+        if text.angle % 90.0 == 0.0:
+            self._mark(text.bounds(), TEXT)
+        else:
+            x0, y0, x1, y1 = text.bounds()
+            left, top, right, bottom = self._cells((x0, y0, x1, y1))
+            mask = np.zeros((bottom - top, right - left), dtype=np.uint8)
+            cv2.fillPoly(mask, [self._polygon(text) - (left, top)], TEXT)
+            here = self._ink[top:bottom, left:right]
+            here |= mask[: here.shape[0], : here.shape[1]]
+
+    def over(self, items: Sequence[Item], box: Rectangle) -> None:
+        """Draw `items` without looking for room; texts under `box` (mm) are no longer clear."""
+        x0, y0, x1, y1 = box
+        for index, item in enumerate(self.drawing.items):
+            if isinstance(item, Text) and item.clear:
+                left, top, right, bottom = item.bounds()
+                if left < x1 and x0 < right and top < y1 and y0 < bottom:
+                    self.drawing.items[index] = replace(item, clear=False)
+        self.drawing.items.extend(items)
+        self._mark(box, INK)
 
     def search(self, string: str, spots: Iterable[Spot], size: float = 1.0, heading: bool = False) -> bool:
         """Draw a text at the first spot where it touches nothing; False when there is none."""
         for spot in spots:
             text = self.lettering(string, spot, size, heading)
-            if self.is_free(text.bounds()) and self._stands_alone(text):
+            if self.is_clear(text) and self._stands_alone(text):
                 self.put(text)
                 return True
         return False
@@ -169,7 +217,7 @@ class Draft:
         spot = Spot((x, (y0 + y1) / 2), 0.0, horizontal, Vertical.MIDDLE)
         text = self.lettering(string, spot, size, heading)
         text = replace(text, height=min(text.height, (y1 - y0) * 0.62))
-        natural = text.face.width(string) * text.height
+        natural = text.face.width(string, text.spacing) * text.height
         room = (x1 - x0 - 2 * pad) / natural
         if room < text.stretch:
             stretch = max(room, NARROWEST)
@@ -185,11 +233,16 @@ class Draft:
 
     def _stands_alone(self, text: Text) -> bool:
         """Whether no other text is so near in the reading direction that the two look like one."""
+        if text.angle % 90.0:
+            return self.is_clear(text, WORD_GAP * text.height)
         x0, y0, x1, y1 = text.bounds()
         gap = WORD_GAP * text.height
         along_x, along_y = (0.0, gap) if text.angle % 180.0 == 90.0 else (gap, 0.0)
         left, top, right, bottom = self._cells((x0 - along_x, y0 - along_y, x1 + along_x, y1 + along_y))
         return not (self._ink[top:bottom, left:right] & TEXT).any()
+
+    def _polygon(self, text: Text) -> npt.NDArray[np.int32]:
+        return np.round(np.asarray(text.ink_quad()) / CELL - 0.5).astype(np.int32)
 
     def _mark(self, box: Rectangle, kind: int) -> None:
         left, top, right, bottom = self._cells(box)

@@ -1,18 +1,22 @@
 """Typefaces: glyph outlines for measuring and rasterising, and the same outlines as a TrueType file for PDFs.
 
-Both backends draw the same outlines, so the ground truth is computed from them and holds for both. Two
-sources, both inside pinned packages, so that no sheet depends on the fonts of a machine:
+Both backends draw the same outlines, so the ground truth is computed from them and holds for both. All come
+out of pinned packages, so that no sheet depends on the fonts of a machine:
 
-- Bitstream Vera Sans, the TrueType family that reportlab ships;
-- a single-stroke CAD lettering: the Hershey "simplex" strokes of the hershey-fonts package, drawn with a
-  round pen of 1/10 or 1/14 of the capital height (ISO 3098 types B and A). What Hershey lacks and drawings
-  need (° ± Ø ² ³) is composed from its strokes.
+- Bitstream Vera Sans, which reportlab ships (its own free licence);
+- `FAMILIES`, six families under the SIL Open Font License, each a fontpkg-* package;
+- stroke lettering as CAD plots it: Hershey strokes of the hershey-fonts package, drawn with a round pen of
+  1/14 to 1/7 of the capital height (ISO 3098 types A and B are 1/14 and 1/10). What Hershey lacks and
+  drawings need (° ± Ø ² ½ µ ä ß ...) is composed from its strokes.
+
+Weight, width and slant are part of a face, because the tight box around a slanted word is not the slanted box.
 """
 
 import io
 import math
 from collections.abc import Callable, Iterable
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from importlib import resources
 from typing import Any
 
@@ -35,6 +39,65 @@ UNITS_PER_EM = 2000
 CAPITALS_PER_EM = 0.7
 EPOCH = 0
 """Creation date of generated fonts; a constant, because a clock would make PDFs differ between runs."""
+ALPHABET = "".join(chr(code) for code in range(32, 127)) + "ÄÖÜäöüß°±Ø²³½¼¾µ×≤≥"
+"""What every face can write, besides Chinese."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """A family of outline faces in a package.
+
+    Attributes:
+        name: without spaces; the first part of PostScript names.
+        package: Python package with the files.
+        upright, italic: files of the regular weight; variable ones take `axes`.
+        bold: file of the bold weight; empty when the regular file has a weight axis.
+        weights: range of the weight axis; None without one.
+        widths: range of the width axis in percent; None without one.
+    """
+
+    name: str
+    package: str
+    upright: str
+    italic: str
+    bold: str = ""
+    weights: tuple[int, int] | None = None
+    widths: tuple[int, int] | None = None
+
+
+FAMILIES = (
+    Family("Arimo", "fontpkg_arimo", "Arimo[wght].ttf", "Arimo-Italic[wght].ttf", weights=(400, 700)),
+    Family(
+        "OpenSans",
+        "fontpkg_open_sans",
+        "OpenSans[wdth,wght].ttf",
+        "OpenSans-Italic[wdth,wght].ttf",
+        weights=(300, 800),
+        widths=(75, 100),
+    ),
+    Family(
+        "RobotoCondensed",
+        "fontpkg_roboto_condensed",
+        "RobotoCondensed[wght].ttf",
+        "RobotoCondensed-Italic[wght].ttf",
+        weights=(300, 800),
+    ),
+    Family("Jost", "fontpkg_jost", "Jost[wght].ttf", "Jost-Italic[wght].ttf", weights=(300, 700)),
+    Family(
+        "Barlow",
+        "fontpkg_barlow_semi_condensed",
+        "BarlowSemiCondensed-Regular.ttf",
+        "BarlowSemiCondensed-Italic.ttf",
+        "BarlowSemiCondensed-Bold.ttf",
+    ),
+    Family(
+        "PlexMono",
+        "fontpkg_ibm_plex_mono",
+        "IBMPlexMono-Regular.ttf",
+        "IBMPlexMono-Italic.ttf",
+        "IBMPlexMono-Bold.ttf",
+    ),
+)
 
 
 class Glyph:
@@ -60,12 +123,19 @@ class Face:
         capital: height of a capital letter in em, so font size = text height / capital.
     """
 
-    def __init__(self, name: str, ttf: bytes, capital: float, glyph: Callable[[str], Glyph | None]) -> None:
+    def __init__(
+        self, name: str, ttf: Callable[[], bytes], capital: float, glyph: Callable[[str], Glyph | None]
+    ) -> None:
         self.name = name
-        self.ttf = ttf
         self.capital = capital
+        self._make_ttf = ttf
         self._find = glyph
         self._glyphs: dict[str, Glyph] = {}
+
+    @cached_property
+    def ttf(self) -> bytes:
+        """Made when a PDF asks for it: pictures do without."""
+        return self._make_ttf()
 
     def glyph(self, character: str) -> Glyph:
         """The glyph of one character.
@@ -80,11 +150,14 @@ class Face:
             self._glyphs[character] = found
         return self._glyphs[character]
 
-    def width(self, string: str) -> float:
-        """Advance width in capital heights; no kerning, as in PDF and in CAD."""
-        return sum(self.glyph(character).advance for character in string)
+    def width(self, string: str, spacing: float = 0.0) -> float:
+        """Advance width in capital heights; no kerning, as in PDF and in CAD.
 
-    def ink(self, string: str) -> tuple[float, float, float, float]:
+        `spacing`, here and below, is what is added between two characters.
+        """
+        return sum(self.glyph(character).advance for character in string) + spacing * (len(string) - 1)
+
+    def ink(self, string: str, spacing: float = 0.0) -> tuple[float, float, float, float]:
         """Left, bottom, right, top of the ink in capital heights, y up, relative to the baseline's start.
 
         Raises:
@@ -97,49 +170,97 @@ class Face:
             if glyph.bounds is not None:
                 left, bottom, right, top = glyph.bounds
                 boxes.append((left + position, bottom, right + position, top))
-            position += glyph.advance
+            position += glyph.advance + spacing
         if not boxes:
             raise ValueError(f"a text without ink has no place on a sheet: {string!r}")
         lefts, bottoms, rights, tops = zip(*boxes, strict=True)
         return min(lefts), min(bottoms), max(rights), max(tops)
 
-    def outlines(self, string: str) -> list[Contour]:
+    def outlines(self, string: str, spacing: float = 0.0) -> list[Contour]:
         """Closed contours (n, 2) of the whole string in capital heights, y up, for an even-odd fill."""
         contours: list[Contour] = []
         position = 0.0
         for character in string:
             glyph = self.glyph(character)
             contours.extend(contour + np.array((position, 0.0)) for contour in glyph.contours)
-            position += glyph.advance
+            position += glyph.advance + spacing
         return contours
 
 
 @lru_cache
 def vera(bold: bool = False) -> Face:
-    """Bitstream Vera Sans, close to the Arial/Verdana of office-made drawings."""
+    """Bitstream Vera Sans, close to the Verdana of office-made drawings."""
     file = "VeraBd.ttf" if bold else "Vera.ttf"
     return _truetype("DrawopsVeraBold" if bold else "DrawopsVera", _read("reportlab", "fonts", file))
 
 
 @lru_cache
 def simplex(pen: float = 0.1, slant: float = 0.0) -> Face:
-    """Single-stroke CAD lettering ("simplex").
+    """Single-stroke CAD lettering ("simplex"); see `stroked`."""
+    return stroked("futural", pen, slant)
+
+
+@lru_cache
+def stroked(strokes: str = "futural", pen: float = 0.1, slant: float = 0.0) -> Face:
+    """Stroke lettering.
 
     Args:
+        strokes: a Hershey font: futural (simplex), futuram (duplex), rowmans (roman simplex), timesr.
         pen: line width in capital heights; ISO 3098 type B is 1/10, type A 1/14.
         slant: degrees to the right; ISO 3098 allows 15.
     """
-    glyphs = {
-        character: Glyph(
-            shapely.union_all([shapely.LineString(stroke).buffer(pen / 2, quad_segs=3) for stroke in strokes])
-            if strokes
-            else shapely.Polygon(),
-            advance,
-        )
-        for character, (strokes, advance) in _hershey(math.tan(math.radians(slant))).items()
-    }
-    name = f"DrawopsSimplex{round(pen * 1000):03d}{'Slanted' if slant else ''}"
-    return Face(name, _build(name, glyphs), CAPITALS_PER_EM, glyphs.get)
+    found = _hershey(strokes, math.tan(math.radians(slant)))
+
+    def find(character: str) -> Glyph | None:
+        if character not in found:
+            return None
+        lines, advance = found[character]
+        area = shapely.union_all([shapely.LineString(line).buffer(pen / 2, quad_segs=3) for line in lines])
+        return Glyph(area if lines else shapely.Polygon(), advance)
+
+    name = f"Drawops{strokes.capitalize()}{round(pen * 1000):03d}{_signed(slant)}"
+    return _own(name, find, "".join(found))
+
+
+@lru_cache
+def outline(
+    family: Family, weight: int = 400, width: int = 100, slant: float = 0.0, italic: bool = False
+) -> Face:
+    """A face of one of `FAMILIES`.
+
+    Args:
+        family: where the outlines are.
+        weight: 400 is regular, 700 bold; brought into the family's range.
+        width: percent, brought into the family's range; of no effect without a width axis.
+        slant: degrees to the right, done to the finished outlines; negative leans back.
+        italic: the family's own italic.
+    """
+    file = family.italic if italic else family.upright
+    axes: dict[str, float] = {}
+    if family.weights is not None:
+        axes["wght"] = min(max(weight, family.weights[0]), family.weights[1])
+    elif weight >= 600 and not italic:
+        file = family.bold
+    if family.widths is not None:
+        axes["wdth"] = min(max(width, family.widths[0]), family.widths[1])
+    font = TTFont(io.BytesIO(_read(family.package, "files", file)), lazy=True)
+    names: dict[int, str] = font.getBestCmap()
+    glyph_set = font.getGlyphSet(location=axes or None)
+    capital = _capital_height(glyph_set, names)
+    lean = math.tan(math.radians(slant))
+    shear = np.array(((1.0, 0.0), (lean, 1.0)))
+
+    def find(character: str) -> Glyph | None:
+        glyph_name = names.get(ord(character))
+        if glyph_name is None:
+            return None
+        area = _area(glyph_set, glyph_name, 1 / capital)
+        if slant:
+            area = shapely.transform(area, lambda points: points @ shear)
+        return Glyph(area, _in_thousandths(glyph_set[glyph_name].width / capital, CAPITALS_PER_EM))
+
+    variant = f"{axes.get('wght', weight):g}w{axes.get('wdth', 100):g}{'Italic' if italic else ''}"
+    return _own(f"Drawops{family.name}{variant}{_signed(slant)}", find, ALPHABET)
 
 
 @lru_cache
@@ -157,7 +278,30 @@ def noto_chinese(characters: str) -> Face:
     for glyph in glyphs.values():
         glyph.advance = _in_thousandths(glyph.advance, CAPITALS_PER_EM)
     # A PDF wants TrueType outlines and these are CFF; at most a few hundred glyphs, so they are rebuilt.
-    return Face("DrawopsNotoChinese", _build("DrawopsNotoChinese", glyphs), CAPITALS_PER_EM, glyphs.get)
+    return _own("DrawopsNotoChinese", glyphs.get, "".join(glyphs))
+
+
+def _own(name: str, find: Callable[[str], Glyph | None], characters: str) -> Face:
+    """A face whose TrueType file is built from the very outlines that the raster shows."""
+    held: dict[str, Glyph] = {}
+
+    def cached(character: str) -> Glyph | None:
+        if character not in held:
+            found = find(character)
+            if found is None:
+                return None
+            held[character] = found
+        return held[character]
+
+    def build() -> bytes:
+        drawn = {character: cached(character) for character in characters}
+        return _build(name, {character: glyph for character, glyph in drawn.items() if glyph is not None})
+
+    return Face(name, build, CAPITALS_PER_EM, cached)
+
+
+def _signed(slant: float) -> str:
+    return "" if not slant else f"{'Slant' if slant > 0 else 'Back'}{abs(slant):g}".replace(".", "p")
 
 
 def _read(package: str, *path: str) -> bytes:
@@ -175,10 +319,19 @@ def _rings(area: BaseGeometry) -> list[shapely.LinearRing]:
     return rings
 
 
-def _hershey(lean: float) -> dict[str, tuple[list[Stroke], float]]:
+def _hershey(name: str, lean: float) -> dict[str, tuple[list[Stroke], float]]:
     """Strokes and advance of every character, in capital heights."""
+    found = _strokes(name)
+    _compose(found, _strokes("greeks"))
+    return {
+        character: ([[(x + y * lean, y) for x, y in stroke] for stroke in strokes], advance)
+        for character, (strokes, advance) in found.items()
+    }
+
+
+def _strokes(name: str) -> dict[str, tuple[list[Stroke], float]]:
     fonts = HersheyFonts()
-    fonts.load_default_font("futural")
+    fonts.load_default_font(name)
     options = fonts.render_options
     capital = options["base_line"] - options["cap_line"]
     found: dict[str, tuple[list[Stroke], float]] = {}
@@ -190,15 +343,13 @@ def _hershey(lean: float) -> dict[str, tuple[list[Stroke], float]]:
         ]
         found[character] = (strokes, _in_thousandths(glyph.char_width / capital, CAPITALS_PER_EM))
     found.pop("\x7f", None)
-    _compose(found)
-    return {
-        character: ([[(x + y * lean, y) for x, y in stroke] for stroke in strokes], advance)
-        for character, (strokes, advance) in found.items()
-    }
+    return found
 
 
-def _compose(found: dict[str, tuple[list[Stroke], float]]) -> None:
-    """Add the characters that drawings need and Hershey lacks."""
+def _compose(
+    found: dict[str, tuple[list[Stroke], float]], greek: dict[str, tuple[list[Stroke], float]]
+) -> None:
+    """Add the characters that drawings need and Hershey lacks; a Greek beta and mu do for ß and µ."""
     ring = [
         (0.2 + 0.16 * math.cos(step * math.tau / 16), 0.84 + 0.16 * math.sin(step * math.tau / 16))
         for step in range(17)
@@ -219,6 +370,31 @@ def _compose(found: dict[str, tuple[list[Stroke], float]]) -> None:
             [[(x * 0.6, y * 0.6 + 0.45) for x, y in stroke] for stroke in strokes],
             _in_thousandths(advance * 0.6, CAPITALS_PER_EM),
         )
+    for letter, marked in zip("AOUaou", "ÄÖÜäöü", strict=True):
+        strokes, advance = found[letter]
+        points = [point for stroke in strokes for point in stroke]
+        middle = (min(x for x, _ in points) + max(x for x, _ in points)) / 2
+        base = max(y for _, y in points) + 0.22
+        dots = [[(middle + dx, base), (middle + dx, base + 0.04)] for dx in (-0.16, 0.16)]
+        found[marked] = ([*strokes, *dots], advance)
+    found["ß"], found["µ"] = greek["b"], greek["l"]
+    for fraction, above, below in (("½", "1", "2"), ("¼", "1", "4"), ("¾", "3", "4")):
+        parts: list[Stroke] = [[(0.3, -0.05), (0.75, 1.05)]]
+        for digit, x0, y0 in ((above, 0.0, 0.5), (below, 0.55, 0.0)):
+            parts += [[(x0 + x * 0.5, y0 + y * 0.5) for x, y in stroke] for stroke in found[digit][0]]
+        right = max(x for stroke in parts for x, _ in stroke)
+        found[fraction] = (parts, _in_thousandths(right + 0.15, CAPITALS_PER_EM))
+    strokes, advance = found["+"]
+    xs, ys = zip(*(point for stroke in strokes for point in stroke), strict=True)
+    x, y, arm = (min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2, (max(xs) - min(xs)) * 0.35
+    found["×"] = (
+        [[(x - arm, y - arm), (x + arm, y + arm)], [(x - arm, y + arm), (x + arm, y - arm)]],
+        advance,
+    )
+    for plain, equal in (("<", "≤"), (">", "≥")):
+        strokes, advance = found[plain]
+        xs, ys = zip(*(point for stroke in strokes for point in stroke), strict=True)
+        found[equal] = ([*strokes, [(min(xs), min(ys) - 0.12), (max(xs), min(ys) - 0.12)]], advance)
 
 
 def _in_thousandths(advance: float, capital: float) -> float:
@@ -242,7 +418,7 @@ def _truetype(name: str, data: bytes) -> Face:
         advance = _in_thousandths(glyph_set[glyph_name].width / capital, capital / font["head"].unitsPerEm)
         return Glyph(_area(glyph_set, glyph_name, 1 / capital), advance)
 
-    return Face(name, data, capital / font["head"].unitsPerEm, find)
+    return Face(name, lambda: data, capital / font["head"].unitsPerEm, find)
 
 
 def _capital_height(glyph_set: Any, names: dict[int, str]) -> float:  # noqa: ANN401 - fontTools is untyped

@@ -48,13 +48,17 @@ SOLID: tuple[float, ...] = ()
 
 @dataclass(frozen=True)
 class Path:
-    """A polyline or polygon. `pen` is the line width in mm, `dash` alternating on/off lengths in mm."""
+    """A polyline or polygon. `pen` is the line width in mm, `dash` alternating on/off lengths in mm.
+
+    `grey` is the ink's level, here and below: 0 is black, 255 would be paper.
+    """
 
     points: tuple[Point, ...]
     pen: float
     closed: bool = False
     fill: Fill = Fill.NONE
     dash: tuple[float, ...] = SOLID
+    grey: int = 0
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,7 @@ class Circle:
     radius: float
     pen: float
     fill: Fill = Fill.NONE
+    grey: int = 0
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,8 @@ class Text:
         height: height of a capital letter in mm, the "text height" of CAD and of ISO 3098.
         angle: degrees clockwise on the sheet.
         stretch: width factor; below 1 is condensed.
+        spacing: what is added between two characters, in text heights before `stretch`.
+        clear: False when something else is drawn into its box on purpose: a line, a stamp, another text.
     """
 
     anchor: Point
@@ -86,10 +93,13 @@ class Text:
     horizontal: Horizontal = Horizontal.LEFT
     vertical: Vertical = Vertical.BASELINE
     stretch: float = 1.0
+    spacing: float = 0.0
+    grey: int = 0
+    clear: bool = True
 
     def origin(self) -> Point:
         """Where the baseline starts, in the text's own frame (mm, x along the reading, y down)."""
-        width = self.face.width(self.string) * self.height * self.stretch
+        width = self.face.width(self.string, self.spacing) * self.height * self.stretch
         left = {Horizontal.LEFT: 0.0, Horizontal.CENTRE: -width / 2, Horizontal.RIGHT: -width}
         down = {Vertical.BASELINE: 0.0, Vertical.MIDDLE: self.height / 2, Vertical.TOP: self.height}
         return left[self.horizontal], down[self.vertical]
@@ -103,7 +113,7 @@ class Text:
     def ink_quad(self) -> tuple[Point, Point, Point, Point]:
         """The tightest rectangle, turned with the text, around its ink: mm, clockwise from its top-left."""
         u, v = self.origin()
-        left, bottom, right, top = self.face.ink(self.string)
+        left, bottom, right, top = self.face.ink(self.string, self.spacing)
         wide = self.height * self.stretch
         x0, x1 = u + left * wide, u + right * wide
         y0, y1 = v - top * self.height, v - bottom * self.height

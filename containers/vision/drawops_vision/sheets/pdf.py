@@ -77,14 +77,17 @@ def _text(canvas: Canvas, text: Text, sheet_height: float) -> None:
     line = canvas.beginText()
     line.setFont(_register(text.face), text.height / text.face.capital * POINTS_PER_MM)
     line.setHorizScale(100 * text.stretch)
+    line.setCharSpace(text.spacing * text.height * POINTS_PER_MM)
+    canvas.setFillGray(text.grey / 255)
     line.setTextTransform(cosine, sine, -sine, cosine, x * POINTS_PER_MM, (sheet_height - y) * POINTS_PER_MM)
     line.textOut(text.string)
     canvas.drawText(line)
+    canvas.setFillGray(0.0)
 
 
-def _fill(canvas: Canvas, fill: Fill) -> None:
+def _fill(canvas: Canvas, fill: Fill, grey: int) -> None:
     if fill is not Fill.NONE:
-        canvas.setFillGray(0.0 if fill is Fill.INK else 1.0)
+        canvas.setFillGray(grey / 255 if fill is Fill.INK else 1.0)
 
 
 def _path(canvas: Canvas, path: Path, sheet_height: float) -> None:
@@ -95,7 +98,8 @@ def _path(canvas: Canvas, path: Path, sheet_height: float) -> None:
         line.close()
     canvas.setLineWidth(path.pen * POINTS_PER_MM)
     canvas.setDash([length * POINTS_PER_MM for length in path.dash])
-    _fill(canvas, path.fill)
+    canvas.setStrokeGray(path.grey / 255)
+    _fill(canvas, path.fill, path.grey)
     canvas.drawPath(line, stroke=int(path.pen > 0), fill=int(path.fill is not Fill.NONE))
     canvas.setFillGray(0.0)
 
@@ -104,7 +108,8 @@ def _circle(canvas: Canvas, circle: Circle, sheet_height: float) -> None:
     x, y = circle.centre
     canvas.setLineWidth(circle.pen * POINTS_PER_MM)
     canvas.setDash([])
-    _fill(canvas, circle.fill)
+    canvas.setStrokeGray(circle.grey / 255)
+    _fill(canvas, circle.fill, circle.grey)
     canvas.circle(
         x * POINTS_PER_MM,
         (sheet_height - y) * POINTS_PER_MM,

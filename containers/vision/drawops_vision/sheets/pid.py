@@ -10,10 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from drawops_vision.sheets import border, symbols
+from drawops_vision.sheets import annotations, border, lettering, symbols, tables, words
 from drawops_vision.sheets.draft import Draft, Spot, Style
 from drawops_vision.sheets.equipment import KINDS, TALL, Place, Unit
-from drawops_vision.sheets.faces import noto_chinese, simplex, vera
 from drawops_vision.sheets.model import Drawing, Fill, Horizontal, Point, Rectangle, Vertical
 from drawops_vision.sheets.symbols import Axis, Valve
 
@@ -70,8 +69,11 @@ class Pipe:
         return True
 
 
-def draw(seed: int, width: float, height: float, chinese: bool = False) -> Drawing:
-    """A P&ID on a sheet of `width` x `height` mm; the same arguments give the same drawing."""
+def draw(seed: int, width: float, height: float, chinese: bool = False, hard: bool = True) -> Drawing:
+    """A P&ID on a sheet of `width` x `height` mm; the same arguments give the same drawing.
+
+    `hard` adds what `annotations` holds.
+    """
     rng = random.Random(f"pid {seed} {width:g}x{height:g}")
     area = rng.choice((1, 2, 3, 10, 20, 31, 45, 47))
     number = rng.choice(
@@ -86,28 +88,38 @@ def draw(seed: int, width: float, height: float, chinese: bool = False) -> Drawi
     inside = border.frame(draft)
     title = f"P&ID {rng.choice(KINDS['column'].names)} AND {rng.choice(KINDS['exchanger'].names)}"
     bottom = border.bottom_strip(draft, inside, number, title)
-    _Plant(draft, (inside[0], inside[1], inside[2], bottom), area).draw()
+    area_left = _tables(draft, (inside[0], inside[1], inside[2], bottom)) if hard else (*inside[:3], bottom)
+    _Plant(draft, area_left, area).draw()
+    if hard:
+        annotations.fill(draft)
     return drawing
 
 
 def _style(rng: random.Random, width: float, chinese: bool) -> Style:
-    """Lettering and pens: half of the offices use single-stroke CAD lettering."""
     height = rng.choice((1.8, 2.0, 2.2)) if 250 < width < 500 else rng.choice((2.2, 2.5))
-    if rng.random() < 0.5:
-        face = simplex(rng.choice((0.1, 1 / 14)))
-        heading, stretch = simplex(0.13), rng.choice((0.8, 0.9, 1.0))
-    else:
-        face, heading, stretch = vera(), vera(bold=True), rng.choice((0.75, 0.85, 0.9))
-    return Style(
-        height,
-        face,
-        heading,
-        stretch,
-        thin=0.18,
-        medium=0.25,
-        thick=rng.choice((0.4, 0.5)),
-        chinese=noto_chinese(border.CHINESE) if chinese else None,
-    )
+    return lettering.style(rng, height, border.CHINESE if chinese else "")
+
+
+def _tables(draft: Draft, area: Rectangle) -> Rectangle:
+    """Tables of equipment, lines or nozzles along one edge, on every other sheet; returns what is left."""
+    rng = draft.rng
+    x0, y0, x1, y1 = area
+    band = 112 * draft.style.module
+    if y1 - y0 < 1.3 * band or rng.random() < 0.4:
+        return area
+    along_top = rng.random() < 0.5
+    x, deepest = x0, 0.0
+    while True:
+        table = tables.any_table(draft, min(0.3 * (y1 - y0), y1 - y0 - band))
+        gap = rng.choice((0.0, 2.0, 6.0, 20.0))
+        if x + gap + table.width > x1:
+            break
+        table.draw(draft, (x + gap, y0 if along_top else y1 - table.height))
+        x += gap + table.width
+        deepest = max(deepest, table.height)
+        if rng.random() < 0.4:
+            break
+    return (x0, y0 + deepest, x1, y1) if along_top else (x0, y0, x1, y1 - deepest)
 
 
 class _Plant:
@@ -238,7 +250,8 @@ class _Plant:
             rng.choice(INSULATION),
         ]
         self.draft.line(points, self.draft.style.thick)
-        return Pipe(points, inches, "-".join(part for part in parts if part))
+        number = "-".join(part for part in parts if part)
+        return Pipe(points, inches, number if rng.random() < 0.6 else words.line_number(rng))
 
     def _other_sheet(self) -> str:
         return f"{self.unit_number}-PID-{self.rng.randint(1, 999):04d}"
@@ -550,7 +563,7 @@ class _Plant:
             index = INCHES.index(pipe.inches)
             draft.search(f'{pipe.inches}"x{INCHES[max(0, index - rng.randint(1, 2))]}"', beside, 0.85)
         elif what == "remark":
-            draft.search(rng.choice(REMARKS), beside, 0.85)
+            draft.search(rng.choice((rng.choice(REMARKS), words.size(rng), words.pair(rng))), beside, 0.85)
         elif what == "drain":
             draft.line([(x, y), (x, y + 9 * k)], draft.style.medium)
             symbols.valve(draft, Axis((x, y + 5 * k), 0.0, 1.0), Valve.GATE)

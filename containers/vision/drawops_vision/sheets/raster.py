@@ -20,7 +20,6 @@ MM_PER_INCH = 25.4
 SUBPIXEL_BITS = 5
 SUPERSAMPLING = 8
 PAPER = 255
-INK = 0
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ def _thickness(pen: float, transform: Transform) -> int:
 def _path(image: Image, path: Path, transform: Transform) -> None:
     points = transform.points(path.points)
     if path.fill is not Fill.NONE:
-        colour = INK if path.fill is Fill.INK else PAPER
+        colour = path.grey if path.fill is Fill.INK else PAPER
         cv2.fillPoly(image, [_fixed(points)], colour, cv2.LINE_AA, SUBPIXEL_BITS)
     if path.pen <= 0:
         return
@@ -99,20 +98,20 @@ def _path(image: Image, path: Path, transform: Transform) -> None:
     if path.dash:
         corners = [*path.points, path.points[0]] if path.closed else list(path.points)
         pieces = [_fixed(transform.points(piece)) for piece in dashes(corners, path.dash)]
-        cv2.polylines(image, pieces, False, INK, thickness, cv2.LINE_AA, SUBPIXEL_BITS)
+        cv2.polylines(image, pieces, False, path.grey, thickness, cv2.LINE_AA, SUBPIXEL_BITS)
     else:
-        cv2.polylines(image, [_fixed(points)], path.closed, INK, thickness, cv2.LINE_AA, SUBPIXEL_BITS)
+        cv2.polylines(image, [_fixed(points)], path.closed, path.grey, thickness, cv2.LINE_AA, SUBPIXEL_BITS)
 
 
 def _circle(image: Image, circle: Circle, transform: Transform) -> None:
     x, y = (int(value) for value in _fixed(transform.points([circle.centre]))[0])
     radius = round(circle.radius * transform.scale * (1 << SUBPIXEL_BITS))
     if circle.fill is not Fill.NONE:
-        colour = INK if circle.fill is Fill.INK else PAPER
+        colour = circle.grey if circle.fill is Fill.INK else PAPER
         cv2.circle(image, (x, y), radius, colour, cv2.FILLED, cv2.LINE_AA, SUBPIXEL_BITS)
     if circle.pen > 0:
         thickness = _thickness(circle.pen, transform)
-        cv2.circle(image, (x, y), radius, INK, thickness, cv2.LINE_AA, SUBPIXEL_BITS)
+        cv2.circle(image, (x, y), radius, circle.grey, thickness, cv2.LINE_AA, SUBPIXEL_BITS)
 
 
 def _text(image: Image, text: Text, transform: Transform) -> None:
@@ -123,7 +122,7 @@ def _text(image: Image, text: Text, transform: Transform) -> None:
     if x1 <= x0 or y1 <= y0:
         return
     u, v = text.origin()
-    contours = text.face.outlines(text.string)
+    contours = text.face.outlines(text.string, text.spacing)
     stacked = np.concatenate(contours)
     local = stacked * (text.height * text.stretch, -text.height) + (u, v)
     turn = np.array([text.to_sheet((0.0, 0.0)), text.to_sheet((1.0, 0.0)), text.to_sheet((0.0, 1.0))])
@@ -134,4 +133,6 @@ def _text(image: Image, text: Text, transform: Transform) -> None:
     cv2.fillPoly(mask, parts, 255, cv2.LINE_8, SUBPIXEL_BITS)
     cover = cv2.resize(mask, (int(x1 - x0), int(y1 - y0)), interpolation=cv2.INTER_AREA)
     region = image[y0:y1, x0:x1]
+    if text.grey:
+        cover = cv2.convertScaleAbs(cover, alpha=1 - text.grey / PAPER)
     np.minimum(region, PAPER - cover, out=region)

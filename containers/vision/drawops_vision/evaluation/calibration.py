@@ -1,0 +1,95 @@
+"""Whether a confidence means what it says: of the texts read with 0.9, nine in ten should be right.
+
+A prediction is right when it is end-to-end right (IoU >= 0.5 and the exact string). Bins are of equal mass:
+the confidences of a good reader crowd near 1, and bins of equal width would put nearly all of them into one.
+Equal confidences stay in one bin, so there can be fewer than ten.
+
+Expected calibration error (Naeini et al. 2015): the mean over predictions of |share right - mean confidence|
+of their bin. Brier score (1950): mean squared difference between confidence and 1 (right) or 0 (wrong).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+BINS = 10
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Predictions of similar confidence.
+
+    Attributes:
+        low: smallest confidence.
+        high: largest confidence.
+        count: predictions.
+        confidence: their mean confidence.
+        accuracy: share of them that is right.
+    """
+
+    low: float
+    high: float
+    count: int
+    confidence: float
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Reliability of confidences; `ece_equal_width` is the same error in ten bins of equal width."""
+
+    bins: tuple[Bin, ...]
+    count: int
+    ece: float
+    ece_equal_width: float
+    brier: float
+
+
+def calibration(confidences: Sequence[float], right: Sequence[bool], bins: int = BINS) -> Calibration | None:
+    """Measure the calibration of predictions; None when there are none.
+
+    Args:
+        confidences: of the predictions, 0 to 1.
+        right: whether each is end-to-end right.
+        bins: at most so many.
+    """
+    if not len(confidences):
+        return None
+    values = np.asarray(confidences, np.float64)
+    truth = np.asarray(right, np.float64)
+    edges = np.unique(np.quantile(values, np.linspace(0, 1, bins + 1)[1:-1], method="lower"))
+    equal_mass = _bins(values, truth, np.searchsorted(edges, values, side="right").tolist())
+    equal_width = _bins(values, truth, np.minimum(np.floor(values * bins), bins - 1).astype(int).tolist())
+    return Calibration(
+        bins=equal_mass,
+        count=len(values),
+        ece=_error(equal_mass),
+        ece_equal_width=_error(equal_width),
+        brier=float(np.mean((values - truth) ** 2)),
+    )
+
+
+def _bins(
+    values: npt.NDArray[np.float64], truth: npt.NDArray[np.float64], places: Sequence[int]
+) -> tuple[Bin, ...]:
+    where = np.asarray(places)
+    made = []
+    for place in np.unique(where):
+        inside = where == place
+        made.append(
+            Bin(
+                low=float(values[inside].min()),
+                high=float(values[inside].max()),
+                count=int(inside.sum()),
+                confidence=float(values[inside].mean()),
+                accuracy=float(truth[inside].mean()),
+            )
+        )
+    return tuple(made)
+
+
+def _error(bins: Sequence[Bin]) -> float:
+    count = sum(each.count for each in bins)
+    return sum(each.count * abs(each.accuracy - each.confidence) for each in bins) / count
