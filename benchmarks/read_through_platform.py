@@ -3,11 +3,12 @@
     python -m benchmarks.read_through_platform [--labels FILE] [--min-f1 0.70]
 
 The sheets of ../shared/data/dexpi (or of another PaddleOCR label file) are dropped into a fresh stack on a
-local cloud of its own; what is scored are the stored result documents. `benchmarks/read_dexpi.py --results`
-prints the table. Exit code 1 when the F1 of all sheets is under --min-f1.
+local cloud of its own; what is scored are the stored result documents. `drawops evaluate` prints the tables and
+writes the report (results/evaluation). Exit code 1 when the F1 of all sheets is under --min-f1.
 """
 
 import argparse
+import subprocess
 import sys
 import tempfile
 import time
@@ -18,9 +19,9 @@ from drawops.catalog import Status
 from drawops_vision.evaluation.scoring import read_labels
 from rich.console import Console
 
-from benchmarks import read_dexpi
 from benchmarks.local_stack import all_ended, temporary_stack
 
+DATA = Path(__file__).parents[2] / "shared" / "data" / "dexpi"
 SECONDS_A_SHEET = 300
 
 
@@ -29,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    command.add_argument("--labels", type=Path, default=read_dexpi.DATA / "Label.txt", metavar="FILE")
+    command.add_argument("--labels", type=Path, default=DATA / "Label.txt", metavar="FILE")
     command.add_argument("--min-f1", type=float, default=0.70, metavar="F1")
     options = command.parse_args(arguments)
     if not options.labels.exists():
@@ -50,9 +51,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 )
                 return 1
             (Path(folder) / f"{sheet.name}.json").write_bytes(stack.data(revision.result_key))
-        code = read_dexpi.main(
-            ["--results", folder, "--labels", str(options.labels), "--min-f1", str(options.min_f1)]
-        )
+        code = subprocess.run(
+            [
+                *(sys.executable, "-m", "drawops_cli.main", "evaluate", "--labels", str(options.labels)),
+                *("--predictions", folder, "--min-f1", str(options.min_f1)),
+            ],
+            check=False,
+        ).returncode
     memory = f", inference process at most {peak / 1e6:.0f} MB" if peak else ""
     console.print(f"{len(sheets)} sheets from upload to result: {seconds:.1f} s{memory}")
     return code

@@ -97,8 +97,8 @@ class Error(Generic[T, P]):
 
     Attributes:
         kind: what.
-        labels: the texts concerned, left to right then top to bottom.
-        predictions: what was read, in the same order.
+        labels: the texts concerned, in the direction of reading.
+        predictions: what was read, likewise.
         edits: edit distance of a pair; characters of missed or false texts; the labels' edits otherwise.
     """
 
@@ -289,8 +289,12 @@ class _Sorting(Generic[T, P]):
     def _add(self, kind: Kind, rows: Sequence[int], columns: Sequence[int], edits: int) -> None:
         self._labels -= set(rows)
         self._predictions -= set(columns)
-        labels = sorted((self._matching.labels[row] for row in rows), key=_place)
-        predictions = sorted((self._matching.predictions[column] for column in columns), key=_place)
+        labels = [self._matching.labels[row] for row in rows]
+        predictions = [self._matching.predictions[column] for column in columns]
+        # The one that lies over the others says which way they read.
+        whole = (predictions if len(labels) > 1 else labels or predictions)[0]
+        labels.sort(key=lambda item: _along(whole, item))
+        predictions.sort(key=lambda item: _along(whole, item))
         self._found.append(Error(kind, tuple(labels), tuple(predictions), edits))
 
 
@@ -305,5 +309,7 @@ def _direction(item: Labelled) -> float:
     return math.degrees(math.atan2(y1 - y0, x1 - x0))
 
 
-def _place(item: Labelled) -> tuple[float, float]:
-    return min(x for x, _ in item.quad), min(y for _, y in item.quad)
+def _along(whole: Labelled, item: Labelled) -> float:
+    """How far an item's middle lies along the reading direction of another one."""
+    angle = math.radians(_direction(whole))
+    return sum(x * math.cos(angle) + y * math.sin(angle) for x, y in item.quad)

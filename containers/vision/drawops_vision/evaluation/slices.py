@@ -122,8 +122,8 @@ class SliceCounts:
 
     @property
     def f1(self) -> float | None:
-        """Harmonic mean of precision and recall; None when there is nothing in this slice."""
-        if not self.labels and not self.predictions:
+        """Harmonic mean of precision and recall; None when there are no labels."""
+        if not self.labels:
             return None
         precision, recall = self.precision or 0.0, self.recall or 0.0
         return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
