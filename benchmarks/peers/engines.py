@@ -80,6 +80,12 @@ def _paddleocr(
     return prepare
 
 
+def _guten(_: Path | None, progress: Progress) -> Launch:
+    folder, download = environments.node_environment("guten", HERE / "guten", progress)
+    adapter = HERE / "adapters" / "guten.mjs"
+    return Launch(("node", str(adapter), "--packages", str(folder)), download)
+
+
 def _tesseract(_: Path | None, progress: Progress) -> Launch:
     packages = ("tesseract-ocr", "tesseract-ocr-eng", "libtesseract5", "liblept5")
     download = environments.debian_packages("tesseract", packages, progress)
@@ -133,6 +139,14 @@ ENGINES = (
         "on ONNX Runtime, local model folders, defaults: the sheet is shrunk to 4000 pixels",
         "ONNX Runtime，本地模型目录，默认设置：图纸缩小到 4000 像素",
         _paddleocr(weights.paddleocr_v6, "onnxruntime"),
+    ),
+    Engine(
+        "guten",
+        "Guten OCR 1.4",
+        "for Node.js, PP-OCRv4 mobile on ONNX Runtime, defaults: the sheet is not shrunk; texts of one row "
+        "are joined, as in a document",
+        "用于 Node.js，PP-OCRv4 mobile，ONNX Runtime，默认设置：不缩小图纸；同一行的文本按文档方式连成一条",
+        _guten,
     ),
     Engine(
         "tesseract",

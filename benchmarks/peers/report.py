@@ -222,8 +222,10 @@ LEFT, RIGHT, TOP, BOTTOM = 60, 200, 40, 50
 STYLE = """
   .ink { fill: #24292f } .axis { stroke: #8c959f } .grid { stroke: #d8dee4 } .paper { fill: #ffffff }
   .own { fill: #d1242f } .peer { fill: #0969da } text { font: 13px system-ui, sans-serif }
+  text { paint-order: stroke; stroke: #ffffff; stroke-width: 3px }
   @media (prefers-color-scheme: dark) {
     .ink { fill: #e6edf3 } .axis { stroke: #848d97 } .grid { stroke: #30363d } .paper { fill: #0d1117 }
+    text { stroke: #0d1117 }
     .own { fill: #ff7b72 } .peer { fill: #58a6ff }
   }
 """
@@ -260,23 +262,40 @@ def plot(title: str, engines: Sequence[Mapping[str, Any]]) -> str:
     parts.append(f'<path class="axis" fill="none" d="M{LEFT} {TOP}V{bottom:.1f}H{end:.1f}"/>')
     parts.append(_label("seconds a sheet (logarithmic)", (LEFT + end) / 2, HEIGHT - 10, "middle"))
     parts.append(_label("F1", LEFT - 8, TOP - 12, "end"))
-    taken: list[tuple[float, float]] = []
-    for item in sorted(timed, key=lambda item: -float(item["f1"])):
-        x, y = across(item["seconds_a_sheet"]), down(item["f1"])
+    points = [(across(item["seconds_a_sheet"]), down(item["f1"])) for item in timed]
+    taken = [(x - 8, y - 8, x + 8, y + 8) for x, y in points]
+    for item, (x, y) in zip(timed, points, strict=True):
         kind, radius = ("own", 7) if item["name"] == "drawops" else ("peer", 5)
         parts.append(f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="{radius}"/>')
-        label = y + 4
-        # Labels run to the right and are pushed down where they would lie on another one.
-        while any(abs(label - other) < 15 and abs(x - place) < 220 for place, other in taken):
-            label += 1
-        taken.append((x, label))
-        parts.append(_label(item["title"], x + 11, label, "start"))
+        box = _free_place(item["title"], x, y, taken)
+        taken.append(box)
+        parts.append(_label(item["title"], box[0], box[3] - 4, "start"))
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
 def _label(text: str, x: float, y: float, anchor: str) -> str:
     where = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"'
     return f'<text class="ink" {where}>{html.escape(text)}</text>'
+
+
+Box = tuple[float, float, float, float]
+
+
+def _free_place(text: str, x: float, y: float, taken: Sequence[Box]) -> Box:
+    """A place for a point's label (left, top, right, bottom) that covers no other label and no point."""
+    width, height = 7.0 * len(text), 16.0
+    for offset in range(0, HEIGHT, 8):
+        for middle in (y - offset, y + offset):
+            for left in (x + 10, x - 10 - width):
+                box = (left, middle - height / 2, left + width, middle + height / 2)
+                inside = box[0] > LEFT and box[2] < WIDTH and box[1] > TOP and box[3] < HEIGHT - BOTTOM
+                if inside and not any(_overlap(box, other) for other in taken):
+                    return box
+    return x + 10, y - height / 2, x + 10 + width, y + height / 2
+
+
+def _overlap(a: Box, b: Box) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
 def _ticks(values: Sequence[float]) -> list[float]:

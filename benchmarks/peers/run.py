@@ -5,6 +5,7 @@ import os
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -123,6 +124,9 @@ def run(
             pass_fds=[write_end],
         )
         os.close(write_end)
+        # An engine that wants more memory than there is shall be the one that the kernel ends.
+        with suppress(OSError):
+            Path(f"/proc/{process.pid}/oom_score_adj").write_text("1000")
         try:
             assert process.stdin is not None
             process.stdin.write(json.dumps(job).encode())

@@ -1,7 +1,7 @@
 """Tables, pages and plots of the comparison, made from a run's measurements alone."""
 
 import json
-from itertools import pairwise
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -11,6 +11,7 @@ from drawops_vision.evaluation.scoring import Label
 from rich.console import Console
 
 from benchmarks.peers import report
+from benchmarks.peers.engines import ENGINES
 from benchmarks.peers.run import EngineRun, SheetRead
 
 QUAD = ((10.0, 20.0), (50.0, 20.0), (50.0, 40.0), (10.0, 40.0))
@@ -123,14 +124,22 @@ def test_points_stand_further_right_when_slower_and_higher_when_better() -> None
     assert float(better.attrib["cy"]) < float(worse.attrib["cy"])
 
 
-def test_labels_of_points_that_lie_together_do_not_cover_each_other() -> None:
-    names = ("drawops", "rapidocr", "rapidocr-tiles", "paddleocr-v4")
-    root = ElementTree.fromstring(report.plot("x", [engine_row(name).__dict__ for name in names]))
-    heights = sorted(
-        float(text.attrib["y"]) for text in root.findall(f"{SVG}text") if text.get("text-anchor") == "start"
-    )
-    assert len(heights) == 4
-    assert all(lower - upper >= 15 for upper, lower in pairwise(heights))
+def test_labels_of_points_that_lie_together_cover_neither_each_other_nor_the_points() -> None:
+    names = [engine.name for engine in ENGINES]
+    rows = [engine_row(name, seconds=2 + 0.01 * number).__dict__ for number, name in enumerate(names)]
+    root = ElementTree.fromstring(report.plot("x", rows))
+    boxes = [
+        (float(text.attrib["x"]), float(text.attrib["y"]) - 12, 7 * len(text.text or ""), 16)
+        for text in root.findall(f"{SVG}text")
+        if text.get("text-anchor") == "start"
+    ]
+    boxes += [
+        (float(point.attrib["cx"]) - 5, float(point.attrib["cy"]) - 5, 10, 10)
+        for point in root.findall(f"{SVG}circle")[:1]
+    ]
+    assert len(boxes) == len(names) + 1
+    for (x, y, width, height), (left, top, wide, high) in combinations(boxes, 2):
+        assert x + width <= left or left + wide <= x or y + height <= top or top + high <= y
 
 
 def test_a_plot_without_any_time_is_still_a_picture() -> None:
