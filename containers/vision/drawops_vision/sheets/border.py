@@ -1,6 +1,7 @@
 """What surrounds a drawing: frame with zones (ISO 5457), title block (ISO 7200), revisions, notes, legend."""
 
 import random
+from itertools import pairwise
 
 from drawops_vision.sheets import words
 from drawops_vision.sheets.draft import Draft, Spot
@@ -212,6 +213,114 @@ def _title_block(draft: Draft, box: Rectangle, number: str, title: str) -> None:
             draft.within((x, split, right, bottom - 0.4), value, size, Horizontal.CENTRE, heading=size > 1)
             x = right
         y = bottom
+
+
+def part_strip(draft: Draft, inside: Rectangle, number: str, title: str) -> float:
+    """Along the lower edge of a part drawing: general notes, signatures, material, title; returns its top, mm."""
+    rng, k = draft.rng, draft.style.module
+    x0, x1, y1 = inside[0], inside[2], inside[3]
+    height = (34.0 if inside[3] - inside[1] < 170 else 48.0) * k
+    left = max(x0, x1 - rng.choice((180.0, 200.0, 240.0)) * k)
+    y0 = y1 - height
+    pen = rng.choice((draft.style.thin, draft.style.medium, draft.style.thick))
+    draft.rectangle((left, y0, x1, y1), draft.style.thick)
+    split = left + (x1 - left) * 0.55
+    draft.line([(split, y0), (split, y1)], pen)
+    _title_block(draft, (split, y0, x1, y1), number, title)
+    upper = y0 + height * 0.42
+    draft.line([(left, upper), (split, upper)], pen)
+    columns = [left, left + (split - left) * 0.42, left + (split - left) * 0.7, split]
+    blocks = (
+        rng.sample(GENERAL, 5),
+        [rng.choice(("FINISH:", "Oberfläche:", "COATING:")), rng.choice(("", "ANODIZED", "Zn 8 µm", "NONE"))],
+        rng.sample(EDGES, 3),
+    )
+    for (a, b), block in zip(pairwise(columns), blocks, strict=True):
+        if a > left:
+            draft.line([(a, y0), (a, upper)], pen)
+        step = (upper - y0) / 5.2
+        for row, line in enumerate(filter(None, block)):
+            draft.within((a, y0 + 0.3 + row * step, b, y0 + 0.3 + (row + 1) * step), line, 0.8)
+    _signatures(draft, (left, upper, split, y1), pen)
+    return y0
+
+
+GENERAL = (
+    "UNLESS OTHERWISE NOTED:",
+    "ALL DIMENSIONS ARE IN mm",
+    "SURFACE TEXTURE: Ra 3.2",
+    "TOLERANCES: ISO 2768-mK",
+    "LINEAR: ±0.1",
+    "ANGULAR: ±0.5°",
+    "Allgemeintoleranzen DIN ISO 2768-m",
+    "INTERPRET PER ASME Y14.5",
+    "THIRD ANGLE PROJECTION",
+    "Maße in mm",
+)
+EDGES = (
+    "REMOVE BURRS",
+    "BREAK EDGES 0.2",
+    "SHARP EDGES",
+    "DEBURR",
+    "Kanten gebrochen",
+    "ISO 13715",
+    "R0.5 MAX",
+    "-0.3",
+)
+
+
+def _signatures(draft: Draft, box: Rectangle, pen: float) -> None:
+    """Who drew, checked and approved, row by row; half of the cells stay empty."""
+    rng = draft.rng
+    x0, y0, x1, y1 = box
+    rows = rng.choice(
+        (
+            ["DRAWN", "CHK'D", "APPV'D", "MFG", "Q.A"],
+            ["Bearb.", "Gepr.", "Norm"],
+            ["DRN", "CHK", "ENG", "APP"],
+        )
+    )
+    heads = [
+        "",
+        rng.choice(("NAME", "Name")),
+        rng.choice(("SIGNATURE", "Sign.")),
+        rng.choice(("DATE", "Datum")),
+    ]
+    edges = [x0 + (x1 - x0) * share for share in (0.0, 0.16, 0.4, 0.58, 0.74)]
+    step = (y1 - y0) / (len(rows) + 1)
+    for row in range(len(rows) + 1):
+        y = y0 + row * step
+        if row:
+            draft.line([(x0, y), (edges[-1], y)], pen)
+        values = (
+            heads
+            if row == 0
+            else [rows[row - 1], _person(rng), rng.choice(("", _person(rng))), words.date(rng)]
+        )
+        for column, (a, b) in enumerate(pairwise(edges)):
+            if values[column] and (row == 0 or column == 0 or rng.random() < 0.6):
+                draft.within((a, y, b, y + step), values[column], 0.8, pad=0.6)
+    for x in edges[1:]:
+        draft.line([(x, y0), (x, y1)], pen)
+    middle = (y0 + y1) / 2
+    draft.line([(edges[-1], middle), (x1, middle)], pen)
+    for top, bottom, caption, value in (
+        (y0, middle, "MATERIAL:", words.material(rng)),
+        (middle, y1, "WEIGHT:", f"{rng.uniform(0.01, 30):.2f} kg"),
+    ):
+        share = top + (bottom - top) * 0.42
+        draft.within((edges[-1], top, x1, share), caption, 0.75, pad=0.6)
+        draft.within((edges[-1], share, x1, bottom), value, 0.95, Horizontal.CENTRE, pad=0.6)
+
+
+def chinese_notes(draft: Draft, area: Rectangle) -> None:
+    """A few notes in Chinese in the upper left corner of `area`."""
+    step = 4.5 * draft.style.module
+    for row, note in enumerate(draft.rng.sample(CHINESE_NOTES, 4)):
+        top = area[1] + 2.0 + row * step
+        draft.within(
+            (area[0] + 1.0, top, area[0] + 95 * draft.style.module, top + step), f"{row + 1}. {note}"
+        )
 
 
 def _person(rng: random.Random) -> str:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 import numpy.typing as npt
+import shapely
+from shapely.geometry.base import BaseGeometry
 
 from drawops_vision.sheets.faces import Face
 from drawops_vision.sheets.model import (
@@ -30,6 +32,8 @@ GAP = 0.55
 WORD_GAP = 1.3
 """Least distance in text heights to another text on the same line: closer, two texts would read as one."""
 INK, TEXT = 1, 2
+NEAR = 0.1
+"""What comes nearer than this to a text's box, in mm, may darken a pixel of it."""
 NARROWEST = 0.7
 DASHED = (2.4, 1.2)
 FIRST_CJK = "\u2e80"
@@ -112,6 +116,11 @@ class Draft:
         self.drawing.items.append(Circle(centre, radius, pen or self.style.thin, fill))
         self._mark((centre[0] - radius, centre[1] - radius, centre[0] + radius, centre[1] + radius), INK)
 
+    def items(self, items: Sequence[Path]) -> None:
+        """Paths as they are."""
+        for item in items:
+            self._add(item)
+
     def is_free(self, box: Rectangle, margin: float = GAP) -> bool:
         """Whether `box`, grown by `margin` mm, lies within the limits and holds no ink yet."""
         x0, y0, x1, y1 = box[0] - margin, box[1] - margin, box[2] + margin, box[3] + margin
@@ -180,14 +189,24 @@ class Draft:
             here = self._ink[top:bottom, left:right]
             here |= mask[: here.shape[0], : here.shape[1]]
 
+    def settle(self) -> None:
+        """Find out which texts have something else in their box, and mark them so; when all is drawn."""
+        items = self.drawing.items
+        places = [index for index, item in enumerate(items) if isinstance(item, Text)]
+        quads = np.array([shapely.Polygon(text.ink_quad()) for text in self.drawing.texts])
+        others = [item for item in items if not isinstance(item, Text)]
+        tree = shapely.STRtree(quads)
+        reach = np.array([item.pen / 2 + NEAR for item in others])
+        _, drawn_into = tree.query([_geometry(item) for item in others], "dwithin", distance=reach)
+        first, second = tree.query(quads, "dwithin", distance=NEAR)
+        touched = {*drawn_into.tolist(), *first[first != second].tolist()}
+        for number, index in enumerate(places):
+            item = items[index]
+            if isinstance(item, Text) and item.clear == (number in touched):
+                items[index] = replace(item, clear=number not in touched)
+
     def over(self, items: Sequence[Item], box: Rectangle) -> None:
-        """Draw `items` without looking for room; texts under `box` (mm) are no longer clear."""
-        x0, y0, x1, y1 = box
-        for index, item in enumerate(self.drawing.items):
-            if isinstance(item, Text) and item.clear:
-                left, top, right, bottom = item.bounds()
-                if left < x1 and x0 < right and top < y1 and y0 < bottom:
-                    self.drawing.items[index] = replace(item, clear=False)
+        """Draw `items` without looking for room; `box` (mm) is no longer free."""
         self.drawing.items.extend(items)
         self._mark(box, INK)
 
@@ -252,3 +271,13 @@ class Draft:
         """Cells that `box` touches, as left, top, right, bottom; the last two are exclusive."""
         x0, y0, x1, y1 = box
         return max(0, int(x0 / CELL)), max(0, int(y0 / CELL)), int(x1 / CELL) + 1, int(y1 / CELL) + 1
+
+
+def _geometry(item: Path | Circle) -> BaseGeometry:
+    """The middle of an item's ink, or its area when it is filled with anything."""
+    if isinstance(item, Circle):
+        disc = shapely.Point(item.centre).buffer(item.radius)
+        return disc.exterior if item.fill is Fill.NONE else disc
+    if item.fill is not Fill.NONE:
+        return shapely.Polygon(item.points)
+    return shapely.LineString([*item.points, item.points[0]] if item.closed else item.points)

@@ -92,6 +92,7 @@ def draw(seed: int, width: float, height: float, chinese: bool = False, hard: bo
     _Plant(draft, area_left, area).draw()
     if hard:
         annotations.fill(draft)
+        draft.settle()
     return drawing
 
 
