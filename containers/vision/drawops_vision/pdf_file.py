@@ -297,14 +297,14 @@ class _Sheet:
                 continue
             touched = _touched(ink, string)
             area = float(np.prod(high[position] - low[position]))
-            runs = [slice(0, len(touched))]
+            runs, boxes = [slice(0, len(touched))], string.glyphs
             if (crowded[position] or not touched.all()) and drawn < MOST_DRAWN and area < LARGEST_REGION:
                 drawn += 1
-                runs = self._runs(string)
-            found += [(string, string.part(run.start, run.stop)) for run in runs]
+                runs, boxes = self._runs(string)
+            found += [(string, string.part(run, boxes)) for run in runs]
         return found
 
-    def _runs(self, string: text_layer.String) -> list[slice]:
+    def _runs(self, string: text_layer.String) -> tuple[list[slice], NDArray[np.float64]]:
         without, with_text, quad = self._alone(string, max(1.0, _sample_scale(string)))
         changed = np.asarray(cv2.absdiff(without, with_text), np.uint8)
         unlike = np.asarray(cv2.absdiff(without, np.full_like(without, np.median(without))), np.uint8)

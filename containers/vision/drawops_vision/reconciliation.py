@@ -31,6 +31,8 @@ LONGEST = 10
 # A cut glyph still counts as seen when this much of its box shows, in width and in height: less is smoothing
 # at the edge of a clip.
 SEEN = 0.05
+# One that shows less of its width than this is cut, and so is its box.
+WHOLE = 0.9
 # Ink would show on a glyph's place when this much of it is plain.
 PLAIN = 0.5
 # A reading agrees with its string from this similarity on. Of 1,360 strings of eight real P&IDs, single
@@ -199,7 +201,7 @@ def _wrong_character(comparisons: Sequence[Comparison]) -> bool:
 
 def visible_runs(
     ink: NDArray[np.bool_], clear: NDArray[np.bool_], glyphs: NDArray[np.float64]
-) -> list[slice]:
+) -> tuple[list[slice], NDArray[np.float64]]:
     """The stretches of a string's glyphs that can be seen.
 
     Args:
@@ -208,22 +210,30 @@ def visible_runs(
         glyphs: N x 4 boxes as fractions of the picture: left, top, right, bottom.
 
     Returns:
-        Slices of `glyphs`. A lone glyph between two that are seen counts as seen, and so does one at an end
-        whose ink cannot show (a hyphen on a line of its colour).
+        Slices of `glyphs`, and their boxes, smaller where a glyph is cut. A lone glyph between two that are
+        seen counts as seen, and so does one at an end whose ink cannot show (a hyphen on a line of its
+        colour).
     """
     height, width = ink.shape
+    boxes = glyphs.copy()
     states = []
-    for left, top, right, bottom in glyphs * [width, height, width, height]:
+    for index, (left, top, right, bottom) in enumerate(glyphs * [width, height, width, height]):
         # A pixel of its own at least, but none that is mostly its neighbour's.
         x = slice(max(0, round(left)), max(math.floor(left) + 1, round(right)))
         y = slice(max(0, round(top)), max(math.floor(top) + 1, round(bottom)))
         part = ink[y, x]
-        if not part.size or not part.any():
-            seen = False
+        if not part.size:
+            states.append("hidden")
+            continue
+        columns, lines = np.flatnonzero(part.any(axis=0)), np.flatnonzero(part.any(axis=1))
+        across = columns[-1] - columns[0] + 1 if len(columns) else 0
+        down = lines[-1] - lines[0] + 1 if len(lines) else 0
+        if across and across >= SEEN * (right - left) and down >= SEEN * (bottom - top):
+            states.append("seen")
+            if across < WHOLE * (right - left):
+                boxes[index, [0, 2]] = (x.start + columns[0]) / width, (x.start + columns[-1] + 1) / width
         else:
-            seen = _extent(part, 1) >= SEEN * (right - left) and _extent(part, 0) >= SEEN * (bottom - top)
-        plain = part.size and clear[y, x].mean() >= PLAIN
-        states.append("seen" if seen else "hidden" if plain or not part.size else "unknown")
+            states.append("hidden" if clear[y, x].mean() >= PLAIN else "unknown")
     for position in range(len(states)):
         before, after = states[position - 1 : position], states[position + 1 : position + 2]
         between = before == after == ["seen"]
@@ -238,13 +248,7 @@ def visible_runs(
         elif start is not None:
             runs.append(slice(start, position))
             start = None
-    return runs
-
-
-def _extent(part: NDArray[np.bool_], axis: int) -> float:
-    """Pixels from the first to the last mark along an axis, both included."""
-    places = np.flatnonzero(part.any(axis=1 - axis))
-    return float(places[-1] - places[0] + 1)
+    return runs, boxes
 
 
 def upright(

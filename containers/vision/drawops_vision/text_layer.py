@@ -73,12 +73,21 @@ class String:
         """What it says."""
         return normalised("".join(self.characters))
 
-    def part(self, start: int, stop: int) -> "String":
-        """The string of some consecutive glyphs."""
-        boxes = self.glyphs[start:stop]
+    def part(self, run: slice, boxes: NDArray[np.float64]) -> "String":
+        """The string of some consecutive glyphs.
+
+        Args:
+            run: which of them.
+            boxes: `glyphs`, where glyphs that are cut have smaller boxes.
+        """
+        start, stop, _ = run.indices(len(self.glyphs))
+        boxes, whole = boxes[start:stop], self.glyphs[start:stop]
         low, high = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
-        low[0] = 0.0 if start == 0 else low[0]
-        high[0] = 1.0 if stop == len(self.glyphs) else high[0]
+        # The quad ends with character cells; a cut end stays where it is cut.
+        if start == 0 and boxes[0, 0] == whole[0, 0]:
+            low[0] = 0.0
+        if stop == len(self.glyphs) and boxes[-1, 2] == whole[-1, 2]:
+            high[0] = 1.0
         extent = np.maximum(high - low, 1e-9)
         inside = (boxes.reshape(-1, 2, 2) - low) / extent
         corners = np.array([low, [high[0], low[1]], high, [low[0], high[1]]])
