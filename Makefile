@@ -72,8 +72,8 @@ up: $(SETUP) ## start the local cloud with drawops in it
 down: $(SETUP) ## stop the local cloud; its state is kept
 	@$(IN_VENV)/drawops down
 
-benchmark: $(SETUP) ## drawops against other OCR engines on the same sheets (SHEETS=dexpi,hard,mechanical)
-	@$(IN_VENV)/python -m benchmarks.peers --sheets "$(SHEETS)"
+benchmark: $(SETUP) ## drawops against other OCR engines on the same sheets (SHEETS=dexpi,hard MODEL=folder)
+	@$(IN_VENV)/python -m benchmarks.peers --sheets "$(SHEETS)" $(if $(MODEL),--model "$(MODEL)")
 
 benchmark-platform: $(SETUP) ## read the DEXPI sheets through a local cloud of its own and score them
 	@$(NO_MAKE) $(IN_VENV)/python -m benchmarks.read_through_platform --labels "$(DEXPI)/Label.txt"

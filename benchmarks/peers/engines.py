@@ -46,7 +46,7 @@ class Engine:
 def _drawops(model: Path | None, progress: Progress) -> Launch:
     lock = ROOT / "containers" / "inference" / "requirements.txt"
     python, download = environments.python_environment("drawops", lock, progress)
-    folder, size = (model, weights.folder_size(model)) if model else weights.drawops_model(progress)
+    folder, size = (model, environments.size_of(model)) if model else weights.drawops_model(progress)
     packages = f"{ROOT / 'layers' / 'core'}:{ROOT / 'containers' / 'vision'}"
     command = _module(python, "drawops_reader", "--model", str(folder.resolve()))
     return Launch(command, download + size, {"PYTHONPATH": packages})

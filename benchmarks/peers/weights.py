@@ -11,7 +11,7 @@ from typing import Any
 from drawops_local.environments import Progress
 from drawops_vision import artifact
 
-from benchmarks.peers.environments import ROOT, Unavailable, folder_made_once, pip_download, size_of
+from benchmarks.peers.environments import ROOT, Unavailable, folder_made_once, pip_download
 
 BASELINE = ROOT / "containers" / "inference" / "baseline_model.py"
 V4_WHEEL = (
@@ -51,8 +51,14 @@ def drawops_model(progress: Progress) -> tuple[Path, int]:
         archive.unlink()
         return size
 
-    folder, size = folder_made_once("drawops-model", BASELINE.read_bytes(), make, progress)
+    folder, size = folder_made_once("drawops-model", _baseline_sources(), make, progress)
     return folder / "model", size
+
+
+def _baseline_sources() -> bytes:
+    """What the baseline is made from: the inference container's files and the form of an artifact."""
+    files = sorted(path for path in BASELINE.parent.rglob("*") if path.is_file() and path.suffix != ".pyc")
+    return b"".join(path.read_bytes() for path in [*files, Path(artifact.__file__)])
 
 
 def paddleocr_v4(progress: Progress) -> tuple[Path, int]:
@@ -153,8 +159,3 @@ def _members(wheel: str, files: dict[str, str], folder: Path) -> int:
             (folder / name).write_bytes(members.read(member))
     shutil.rmtree(downloads)
     return size
-
-
-def folder_size(path: Path) -> int:
-    """Bytes of a model folder that the user named."""
-    return size_of(path)

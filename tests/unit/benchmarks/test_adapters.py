@@ -1,6 +1,11 @@
 """What the adapters make of their engines' answers; the engines themselves are not needed."""
 
+import json
+import os
+import shutil
+import subprocess
 from itertools import pairwise
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -66,3 +71,45 @@ def test_of_a_text_found_in_two_tiles_the_surer_reading_is_kept() -> None:
     below = FoundText("PI-102", [[x, y + 25] for x, y in SQUARE])
     kept = without_duplicates([(0.7, moved), (0.9, FoundText("PI-101", SQUARE)), (0.5, below)])
     assert [text.text for text in kept] == ["PI-101", "PI-102"]
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js")
+def test_guten_reports_its_texts_where_they_are_on_the_sheet(tmp_path: Path) -> None:
+    """The engine fits a sheet of 100 x 80 centred into 128 x 96 (1.2 times, 4 pixels left and right)."""
+    line = '{ text: "PI-101", box: [[16, 12], [64, 12], [64, 36], [16, 36]] }'
+    packages = {
+        "@gutenye/ocr-node": f"""export default class {{
+            static async create() {{ return new this() }}
+            async detect(path) {{ if (path === 'bad.png') throw new Error('broken'); return [{line}] }}
+        }}""",
+        "sharp": """const sharp = () => ({ metadata: async () => ({ width: 100, height: 80 }) })
+            sharp.concurrency = () => {}
+            export default sharp""",
+        "onnxruntime-node": "",
+    }
+    for name, source in packages.items():
+        folder = tmp_path / "node_modules" / name
+        folder.mkdir(parents=True)
+        described = {"name": name, "version": "1.0.0", "type": "module", "exports": "./index.js"}
+        (folder / "package.json").write_text(json.dumps(described))
+        (folder / "index.js").write_text(source)
+    (tmp_path / "package.json").write_text("{}")
+    adapter = Path(tesseract.__file__).with_name("guten.mjs")
+    job = {"warm_up": "warm.png", "images": ["a.png", "bad.png"], "runs": 2, "threads": 1}
+    read_end, write_end = os.pipe()
+    subprocess.run(
+        ["node", str(adapter), "--packages", str(tmp_path), "--report", str(write_end)],
+        input=json.dumps(job).encode(),
+        pass_fds=[write_end],
+        check=True,
+    )
+    os.close(write_end)
+    with os.fdopen(read_end) as report:
+        ready, sheet, failed = (json.loads(event) for event in report)
+    assert ready["versions"] == {"@gutenye/ocr-node": "1.0.0", "onnxruntime-node": "1.0.0"}
+    assert len(sheet["seconds"]) == 2
+    ((text, quad),) = sheet["texts"]
+    assert text == "PI-101"
+    assert np.allclose(quad, [[10, 10], [50, 10], [50, 30], [10, 30]])
+    assert failed["image"] == "bad.png"
+    assert "broken" in failed["error"]
