@@ -21,10 +21,26 @@ class Size(StrEnum):
 
 
 class SheetLook(StrEnum):
-    """Straight from CAD, or printed and scanned."""
+    """Straight from CAD, printed and scanned, or scanned with a fault more."""
 
     CLEAN = "clean"
     SCANNED = "scanned"
+    SKEWED = "skewed"
+    FADED = "faded"
+    INVERTED = "inverted"
+    FOLDED = "folded"
+    STAINED = "stained"
+    COARSE = "coarse"
+    COMPRESSED = "compressed"
+    BILEVEL = "bilevel"
+    WORN = "worn"
+
+
+class SheetKind(StrEnum):
+    """What sheets show."""
+
+    PID = "pid"
+    MECHANICAL = "mechanical"
 
 
 class Format(StrEnum):
@@ -41,13 +57,16 @@ def sheets(
     count: Annotated[int, typer.Option(min=1, help="How many sheets.")] = 1,
     size: Annotated[Size, typer.Option(help="Paper, landscape.", case_sensitive=False)] = Size.A3,
     look: Annotated[
-        SheetLook, typer.Option(help="Straight from CAD, or printed and scanned.")
+        SheetLook, typer.Option(help="Straight from CAD, or scanned; worn: with several faults.")
     ] = SheetLook.CLEAN,
-    kind: Annotated[Format, typer.Option("--format", help="pdf: vectors with a text layer.")] = Format.PNG,
+    kind: Annotated[SheetKind, typer.Option(help="Piping and instrumentation, or parts.")] = SheetKind.PID,
+    file_format: Annotated[
+        Format, typer.Option("--format", help="pdf: vectors with a text layer.")
+    ] = Format.PNG,
     dpi: Annotated[int, typer.Option(min=50, max=1200, help="Resolution of pictures.")] = 300,
     seed: Annotated[int, typer.Option(min=0, help="Of the first sheet, then +1 each.")] = 1,
 ) -> None:
-    """Draw P&ID sheets to try drawops on, with the exact position of every text in Label.txt.
+    """Draw sheets to try drawops on, with the exact position of every text in Label.txt.
 
     The same options always write the same bytes.
 
@@ -55,12 +74,13 @@ def sheets(
     Examples:
         drawops sheets --count 3 --look scanned --format jpeg --out sheets
         drawops sheets --size A1 --format pdf --out sheets
+        drawops sheets --kind mechanical --look worn --out parts
         drawops submit -r sheets
     """
     # Drawing needs numpy and friends; no other verb should wait for them.
     from drawops_vision.sheets import __main__ as program
 
     arguments = ["--out", str(out), "--count", str(count), "--size", size.value, "--look", look.value]
-    arguments += ["--format", kind.value, "--dpi", str(dpi), "--seed", str(seed)]
+    arguments += ["--format", file_format.value, "--kind", kind.value, "--dpi", str(dpi), "--seed", str(seed)]
     if code := program.main(arguments):
         raise Failure(f"The sheets could not be drawn (exit code {code}).")

@@ -14,7 +14,7 @@ One seed gives the same bytes every time. How it is built, and where it grows:
     symbols.py, equipment.py                                        (other symbols: an entry each)
     pid.py, mechanical.py   content: piping and instrumentation diagrams, part drawings (a module a kind)
     raster.py   drawing -> grey picture          pdf.py   drawing -> vector PDF or scanned PDF
-    scan.py     the scanned look                                    (other faults: more fields of `Scanner`)
+    scan.py     the scanned looks                                   (other faults: more fields of `Scanner`)
     truth.py    texts with their quads, Label.txt, JSON
 """
 
@@ -29,8 +29,8 @@ from PIL import Image as Pillow
 from drawops_vision.sheets import mechanical, pid
 from drawops_vision.sheets.model import Drawing
 from drawops_vision.sheets.pdf import scanned_pdf, vector_pdf
-from drawops_vision.sheets.raster import Image, Transform, render
-from drawops_vision.sheets.scan import Scanner
+from drawops_vision.sheets.raster import LITTLE_SKEW, Image, Transform, render
+from drawops_vision.sheets.scan import Look, Scanner
 from drawops_vision.sheets.truth import TruthText, label_line, truth
 
 __all__ = ["SIZES", "Drawing", "Kind", "Look", "Scanner", "Sheet", "TruthText", "generate", "label_line"]
@@ -51,13 +51,6 @@ class Kind(StrEnum):
 
     PID = "pid"
     MECHANICAL = "mechanical"
-
-
-class Look(StrEnum):
-    """How the sheet looks: straight from CAD, or printed and scanned."""
-
-    CLEAN = "clean"
-    SCANNED = "scanned"
 
 
 @dataclass(frozen=True)
@@ -110,7 +103,14 @@ class Sheet:
     def pdf(self) -> bytes:
         """Clean: vectors with a text layer. Scanned: one JPEG on a page, without text layer."""
         if self.scanner:
-            return scanned_pdf(self.drawing, self.jpeg())
+            # A large skew makes the picture, and so the page, larger than the sheet.
+            width, height = self.drawing.width, self.drawing.height
+            if abs(self.scanner.skew) > LITTLE_SKEW:
+                width, height = (
+                    self.transform.width / self.transform.scale,
+                    self.transform.height / self.transform.scale,
+                )
+            return scanned_pdf(self.drawing.title, self.jpeg(), width, height)
         return vector_pdf(self.drawing)
 
     def _save(self, kind: str, bilevel: bool = False, **options: int | str) -> bytes:
@@ -158,5 +158,5 @@ def generate(
     if not 50 <= dpi <= 1200:
         raise ValueError(f"dpi must be between 50 and 1200, not {dpi}")
     width, height = SIZES[size]
-    scanner = Scanner.of(seed) if Look(look) is Look.SCANNED else None
+    scanner = None if Look(look) is Look.CLEAN else Scanner.of(seed, Look(look))
     return Sheet(_DRAW[Kind(kind)](seed, width, height, chinese, hard), dpi, scanner)

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from drawops_vision.sheets import SIZES, Look, Sheet, generate
+from drawops_vision.sheets import SIZES, Kind, Look, Sheet, generate
 from drawops_vision.sheets.truth import label_line, to_json
 
 EPILOG = """\
@@ -25,6 +25,8 @@ examples
     python -m drawops_vision.sheets --count 2 --size A1 --format pdf --out pdfs
   200 small files for a load test
     python -m drawops_vision.sheets --count 200 --size A5 --dpi 150 --format jpeg --out load
+  part drawings, badly skewed
+    python -m drawops_vision.sheets --kind mechanical --look skewed --count 3 --out parts
 """
 
 
@@ -32,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     command = argparse.ArgumentParser(
         prog="python -m drawops_vision.sheets",
-        description="Draw P&ID sheets with exact ground truth for every text on them.",
+        description="Draw sheets with exact ground truth for every text on them.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -43,19 +45,31 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--seed", type=int, default=1, metavar="N", help="seed of the first sheet, then +1 each (default 1)"
     )
+    command.add_argument(
+        "--kind",
+        choices=[kind.value for kind in Kind],
+        default="pid",
+        help="what the sheets show: piping and instrumentation, or parts (default pid)",
+    )
     command.add_argument("--size", choices=list(SIZES), default="A3", help="paper, landscape (default A3)")
     command.add_argument("--dpi", type=int, default=300, metavar="N", help="50 to 1200 (default 300)")
     command.add_argument(
         "--look",
         choices=[look.value for look in Look],
         default="clean",
-        help="straight from CAD, or printed and scanned: skew, blur, noise, JPEG (default clean)",
+        help="straight from CAD; printed and scanned (blur, noise, JPEG); scanned with one more fault; "
+        "worn: with several (default clean)",
     )
     command.add_argument(
         "--format",
         choices=["png", "jpeg", "tiff", "pdf"],
         default="png",
         help="pdf: vectors with a text layer, or the scan as one picture (default png)",
+    )
+    command.add_argument(
+        "--tidy",
+        action="store_true",
+        help="without stamps, slanted notes, texts on lines and whatever else makes sheets hard to read",
     )
     command.add_argument(
         "--chinese",
@@ -75,10 +89,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     labels = []
     for seed in range(options.seed, options.seed + options.count):
         try:
-            sheet = generate(seed, options.size, options.dpi, Look(options.look), options.chinese)
+            sheet = generate(
+                seed,
+                options.size,
+                options.dpi,
+                Look(options.look),
+                options.chinese,
+                Kind(options.kind),
+                hard=not options.tidy,
+            )
         except (ValueError, ModuleNotFoundError) as error:
             command.error(str(error))
-        stem = f"pid-{options.size}-{options.look}-{seed:04d}"
+        stem = f"{options.kind}-{options.size}-{options.look}-{seed:04d}"
         name = f"{stem}.{options.format}"
         (options.out / name).write_bytes(_encode(sheet, options.format))
         size = sheet.transform

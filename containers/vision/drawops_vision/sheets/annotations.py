@@ -95,15 +95,15 @@ def moved_by(text: Text, dx: float, dy: float) -> Text:
 
 
 def stamp(draft: Draft) -> None:
-    """A rubber stamp, grey, at an angle, over whatever is there: a rectangle or rings, with two or three texts."""
+    """A rubber stamp, grey, at an angle, over lines: a rectangle or rings with one to three texts."""
     rng = draft.rng
     size = draft.style.height * rng.uniform(1.2, 2.4)
     angle = rng.choice((0.0, rng.uniform(-35, 35), rng.uniform(-12, 12), 90.0, -90.0))
-    grey = rng.randint(70, 165)
+    grey = rng.randint(50, 125)
     face = lettering.pair(rng)[rng.randrange(2)]
     lines = [(rng.choice(words.STATES), 1.0)]
     if rng.random() < 0.8:
-        lines.append((rng.choice((words.date, words.person, words.drawing_number))(rng), 0.7))
+        lines.append((rng.choice((words.date, words.tag, words.drawing_number))(rng), 0.7))
     if rng.random() < 0.4:
         lines.append((rng.choice((words.tag, words.date))(rng), 0.6))
     rng.shuffle(lines)
@@ -385,7 +385,7 @@ def _overprint(draft: Draft) -> None:
     rng = draft.rng
     under = replace(varied(draft, words.anything(rng), 1.0), clear=False)
     other = replace(varied(draft, words.anything(rng), rng.choice((0.8, 1.0, 1.3))), clear=False)
-    x0, y0, x1, y1 = under.bounds()
+    x0, _y0, x1, _y1 = under.bounds()
     h = under.height
     if rng.random() < 0.6:
         # Half a line lower: rows of two tables.
@@ -394,10 +394,10 @@ def _overprint(draft: Draft) -> None:
         )
     else:
         # On the same line, over its last or first character.
-        left, _, right, _ = other.bounds()
+        left, _, _right, _ = other.bounds()
         other = moved_by(other, x1 - left - h * rng.uniform(0.1, 0.6), h * rng.uniform(-0.2, 0.2))
     if rng.random() < 0.4:
-        other = replace(other, grey=rng.randint(60, 140))
+        other = replace(other, grey=rng.randint(60, 120))
     _together(draft, [under, other])
 
 
@@ -453,8 +453,8 @@ def _side_note(draft: Draft) -> None:
     """One long line up the edge of the sheet."""
     rng = draft.rng
     text = varied(draft, " ".join(rng.sample(words.SENTENCES, 2)), 0.8, -90.0)
-    x0, y0, x1, y1 = text.bounds()
-    left, top, right, bottom = draft.limits
+    x0, y0, _x1, y1 = text.bounds()
+    left, top, _right, bottom = draft.limits
     dx, dy = left + 2.0 - x0, (top + bottom) / 2 - (y0 + y1) / 2
     moved = moved_by(text, dx, dy)
     if draft.is_free(moved.bounds()):
@@ -462,7 +462,7 @@ def _side_note(draft: Draft) -> None:
 
 
 def _table(draft: Draft) -> None:
-    x0, y0, x1, y1 = draft.limits
+    _x0, y0, _x1, y1 = draft.limits
     table = tables.any_table(draft, draft.rng.uniform(0.15, 0.5) * (y1 - y0))
     found = room(draft, table.width, table.height)
     if found is not None:

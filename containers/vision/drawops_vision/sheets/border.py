@@ -216,7 +216,7 @@ def _title_block(draft: Draft, box: Rectangle, number: str, title: str) -> None:
 
 
 def part_strip(draft: Draft, inside: Rectangle, number: str, title: str) -> float:
-    """Along the lower edge of a part drawing: general notes, signatures, material, title; returns its top, mm."""
+    """Along the lower edge of a part drawing: notes, signatures, material, title; returns its top, mm."""
     rng, k = draft.rng, draft.style.module
     x0, x1, y1 = inside[0], inside[2], inside[3]
     height = (34.0 if inside[3] - inside[1] < 170 else 48.0) * k

@@ -128,5 +128,6 @@ def _square(s: float) -> list[Stroke]:
 
 
 SHAPES: tuple[Callable[[float], list[Stroke]], ...] = (
-    _bow_tie, _bow_tie, _check, _circle, _oval, _pump, _tee, _bar, _bars, _earth, _weld, _arrow, _zigzag, _step, _hatch, _cross, _finish, _wave, _triangle, _square,
+    _bow_tie, _bow_tie, _check, _circle, _oval, _pump, _tee, _bar, _bars, _earth, _weld, _arrow, _zigzag,
+    _step, _hatch, _cross, _finish, _wave, _triangle, _square,
 )  # fmt: skip

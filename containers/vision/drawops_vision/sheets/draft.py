@@ -274,10 +274,10 @@ class Draft:
 
 
 def _geometry(item: Path | Circle) -> BaseGeometry:
-    """The middle of an item's ink, or its area when it is filled with anything."""
+    """The middle of an item's line, or its area when it is filled with ink."""
     if isinstance(item, Circle):
         disc = shapely.Point(item.centre).buffer(item.radius)
-        return disc.exterior if item.fill is Fill.NONE else disc
-    if item.fill is not Fill.NONE:
+        return disc if item.fill is Fill.INK else disc.exterior
+    if item.fill is Fill.INK:
         return shapely.Polygon(item.points)
     return shapely.LineString([*item.points, item.points[0]] if item.closed else item.points)

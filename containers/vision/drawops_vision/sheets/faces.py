@@ -9,7 +9,7 @@ out of pinned packages, so that no sheet depends on the fonts of a machine:
   1/14 to 1/7 of the capital height (ISO 3098 types A and B are 1/14 and 1/10). What Hershey lacks and
   drawings need (° ± Ø ² ½ µ ä ß ...) is composed from its strokes.
 
-Weight, width and slant are part of a face, because the tight box around a slanted word is not the slanted box.
+Weight, width and slant are part of a face, because the tight box of a slanted word is not its slanted box.
 """
 
 import io
@@ -385,16 +385,16 @@ def _compose(
         right = max(x for stroke in parts for x, _ in stroke)
         found[fraction] = (parts, _in_thousandths(right + 0.15, CAPITALS_PER_EM))
     strokes, advance = found["+"]
-    xs, ys = zip(*(point for stroke in strokes for point in stroke), strict=True)
-    x, y, arm = (min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2, (max(xs) - min(xs)) * 0.35
+    left, bottom, right, top = shapely.MultiLineString(strokes).bounds
+    x, y, arm = (left + right) / 2, (bottom + top) / 2, (right - left) * 0.35
     found["×"] = (
         [[(x - arm, y - arm), (x + arm, y + arm)], [(x - arm, y + arm), (x + arm, y - arm)]],
         advance,
     )
     for plain, equal in (("<", "≤"), (">", "≥")):
         strokes, advance = found[plain]
-        xs, ys = zip(*(point for stroke in strokes for point in stroke), strict=True)
-        found[equal] = ([*strokes, [(min(xs), min(ys) - 0.12), (max(xs), min(ys) - 0.12)]], advance)
+        left, bottom, right, _ = shapely.MultiLineString(strokes).bounds
+        found[equal] = ([*strokes, [(left, bottom - 0.12), (right, bottom - 0.12)]], advance)
 
 
 def _in_thousandths(advance: float, capital: float) -> float:

@@ -15,7 +15,7 @@ def _family(name: str, weight: int = 400, width: int = 100, slant: float = 0.0, 
 
 
 PAIRS: tuple[tuple[int, Callable[[], Face], Callable[[], Face]], ...] = (
-    # How often, ordinary lettering, headings. CAD strokes and the widths of Arial are what sheets mostly have.
+    # How often, ordinary lettering, headings. CAD strokes and the widths of Arial are the commonest.
     (12, partial(stroked, "futural", 0.1), partial(stroked, "futural", 0.14)),
     (6, partial(stroked, "futural", 1 / 14), partial(stroked, "futural", 0.1)),
     (4, partial(stroked, "futural", 0.12, 15.0), partial(stroked, "futural", 0.15, 15.0)),

@@ -4,6 +4,7 @@ First the shapes of every view are drawn, with their dimension and leader lines;
 free place along their lines, as a draughtsman shifts them. What finds none is left out.
 """
 
+import itertools
 import math
 import random
 from collections.abc import Sequence
@@ -25,8 +26,10 @@ from drawops_vision.sheets.model import (
 
 CENTRE_LINE = (6.0, 1.2, 1.2, 1.2)
 HIDDEN = (2.0, 1.0)
-PARTS = ("Bracket", "Adapter", "Flange", "Bearing_Cover", "SHAFT", "SPACER", "Halteplatte", "Distanzhülse", "LEVER",
-         "Gehäusedeckel", "Motor_Mount_", "GEAR BLANK", "Führungsbolzen", "Clamp_2", "VALVE SEAT", "Nozzle plate",
+PARTS = ("Bracket", "Adapter", "Flange", "Bearing_Cover", "SHAFT", "SPACER", "Halteplatte", "Distanzhülse",
+         "LEVER",
+         "Gehäusedeckel", "Motor_Mount_", "GEAR BLANK", "Führungsbolzen", "Clamp_2", "VALVE SEAT",
+         "Nozzle plate",
          "Ölfilterkopf", "BUSHING", "Antriebswelle", "Cover", "GUIDE RAIL", "Pulley", "Stützfuß")  # fmt: skip
 GEOMETRIC = (
     "straight",
@@ -88,7 +91,7 @@ class _Views:
         self.decimals = self.rng.choice((0, 1, 2, 2))
         self.small = self.rng.choice((0.6, 0.7, 0.8, 1.0))
         self.pending: list[list[list[Text]]] = []
-        self.grey = self.rng.choice((0, 0, 0, 0, 60, 110))
+        self.grey = self.rng.choice((0, 0, 0, 0, 50, 90))
 
     def draw(self) -> None:
         rng, draft = self.rng, self.draft
@@ -187,7 +190,8 @@ class _Views:
     def _text(self, string: str, anchor: Point, angle: float, size: float = 1.0) -> Text:
         style = self.draft.style
         return Text(
-            anchor, string, self.h * size, style.face, angle, Horizontal.LEFT, Vertical.BASELINE, style.stretch,
+            anchor, string, self.h * size, style.face, angle, Horizontal.LEFT, Vertical.BASELINE,
+            style.stretch,
             style.spacing, self.grey,
         )  # fmt: skip
 
@@ -217,7 +221,7 @@ class _Views:
         ]
 
     def _write(self, string: str, a: Point, b: Point) -> None:
-        """A dimension's text on its line from `a` to `b`: above its middle, else further along, else below."""
+        """A dimension's text along the line from `a` to `b`: over its middle, under it or further along."""
         angle = 0.0 if self.level else readable(math.degrees(math.atan2(b[1] - a[1], b[0] - a[0])))
         if abs(angle + 90.0) < 0.01:
             angle = -90.0
@@ -271,7 +275,7 @@ class _Views:
         return words.dimension(self.rng, math.dist(a, b) * self.rng.choice((1.0, 1.0, 2.0, 5.0)))
 
     def linear(self, a: Point, b: Point, offset: float, string: str | None = None) -> None:
-        """A dimension of the distance from `a` to `b`, `offset` mm to the right of the way from one to the other."""
+        """A dimension of the distance from `a` to `b`, drawn `offset` mm to the right of the way there."""
         ux, uy, length = _unit(a, b)
         nx, ny = -uy, ux
         sign = 1.0 if offset > 0 else -1.0
@@ -352,9 +356,15 @@ class _Views:
             "square": [[(-s, s * 0.7), (s, s * 0.7)], [(0, s * 0.7), (0, -s * 0.8)]],
             "angle": [[(s, -s * 0.7), (-s, s * 0.7), (s, s * 0.7)]],
             "position": [[(-s, 0), (s, 0)], [(0, -s), (0, s)]],
-            "runout": [[(-s * 0.7, s * 0.8), (s * 0.6, -s * 0.8)], [(s * 0.1, -s * 0.6), (s * 0.6, -s * 0.8), (s * 0.6, -s * 0.3)]],
-            "profile": [arc((0, s * 0.4), s * 0.9, s, 180, 360, 12), [(-s * 0.9, s * 0.4), (s * 0.9, s * 0.4)]],
-        }  # fmt: skip
+            "runout": [
+                [(-s * 0.7, s * 0.8), (s * 0.6, -s * 0.8)],
+                [(s * 0.1, -s * 0.6), (s * 0.6, -s * 0.8), (s * 0.6, -s * 0.3)],
+            ],
+            "profile": [
+                arc((0, s * 0.4), s * 0.9, s, 180, 360, 12),
+                [(-s * 0.9, s * 0.4), (s * 0.9, s * 0.4)],
+            ],
+        }
         if kind in ("round", "position", "concentric"):
             draft.circle(centre, s * 0.6)
         if kind == "concentric":
@@ -371,8 +381,14 @@ class _Views:
         box = (middle[0] - h, middle[1] - h, middle[0] + h, middle[1] + h)
         if not draft.is_free(box):
             return
-        draft.shape([(foot[0] - dy * h / 2, foot[1] + dx * h / 2), (foot[0] + dy * h / 2, foot[1] - dx * h / 2),
-                     (foot[0] + dx * h * 0.8, foot[1] + dy * h * 0.8)], fill=Fill.INK)  # fmt: skip
+        draft.shape(
+            [
+                (foot[0] - dy * h / 2, foot[1] + dx * h / 2),
+                (foot[0] + dy * h / 2, foot[1] - dx * h / 2),
+                (foot[0] + dx * h * 0.8, foot[1] + dy * h * 0.8),
+            ],
+            fill=Fill.INK,
+        )
         draft.line([foot, far])
         draft.rectangle(box)
         text = self._text(self.rng.choice("ABCDEFGH"), middle, 0.0)
@@ -383,7 +399,7 @@ class _Views:
         h, draft = self.h * self.rng.choice((0.8, 1.0, 1.6)), self.draft
         x, y = at
         text = replace(self._text(words.roughness(self.rng), (x + 1.5 * h, y - 1.9 * h), 0.0), height=h)
-        x0, y0, x1, y1 = text.bounds()
+        _x0, y0, x1, _y1 = text.bounds()
         if not draft.is_free((x - 0.9 * h, y0 - 0.6 * h, x1 + h, y - 0.5)):
             return
         draft.put(text)
@@ -398,8 +414,16 @@ class _Views:
     def _caption(self, box: Rectangle) -> None:
         rng = self.rng
         letter = rng.choice("ABCDEFGH")
-        string = rng.choice((f"SECTION {letter}-{letter}", f"DETAIL {letter} ({rng.choice(('2:1', '5:1', '10 : 1'))})",
-                             f"{letter}-{letter}", f"VIEW {letter}", f"Schnitt {letter}-{letter}", f"{letter} (2:1)"))  # fmt: skip
+        string = rng.choice(
+            (
+                f"SECTION {letter}-{letter}",
+                f"DETAIL {letter} ({rng.choice(('2:1', '5:1', '10 : 1'))})",
+                f"{letter}-{letter}",
+                f"VIEW {letter}",
+                f"Schnitt {letter}-{letter}",
+                f"{letter} (2:1)",
+            )
+        )
         text = self._text(string, ((box[0] + box[2]) / 2, box[1]), 0.0, 1.3)
         candidates = [
             [replace(text, horizontal=Horizontal.CENTRE, anchor=((box[0] + box[2]) / 2, y))]
@@ -485,7 +509,7 @@ class _Views:
         holes = self._holes(centre, ring)
         for angle in self._slants(rng.choice((2, 3))):
             self.radial(centre, rng.choice((radius, radius, bore, ring)), angle)
-        at, small = holes[0]
+        at, _small = holes[0]
         self._callout(
             [words.hole(rng)] + ([words.hole(rng)] if rng.random() < 0.4 else []), at, self._slants(4)
         )
@@ -514,7 +538,7 @@ class _Views:
                 self._centre_mark((x, y), radius)
         stops = [x0, *xs, x1]
         offset = 4.0 * h
-        for a, b in zip(stops, stops[1:], strict=False):
+        for a, b in itertools.pairwise(stops):
             if b - a > 4:
                 self.linear((a, y1), (b, y1), offset)
         self.linear((x0, y1), (x1, y1), offset + 3.6 * h)
@@ -542,7 +566,7 @@ class _Views:
         cuts = sorted([x0, x1, *(rng.uniform(x0 + 4, x1 - 4) for _ in range(steps - 1))])
         top = min(y1 - y0, 50.0) / 2
         halves = [rng.uniform(0.3, 1.0) * top for _ in range(steps)]
-        for (a, b), half in zip(zip(cuts, cuts[1:], strict=False), halves, strict=True):
+        for (a, b), half in zip(itertools.pairwise(cuts), halves, strict=True):
             self._outline([(a, middle - half), (b, middle - half), (b, middle + half), (a, middle + half)])
             if rng.random() < 0.35 and b - a > 8:
                 inner = half * 0.85
@@ -566,14 +590,15 @@ class _Views:
                     self._hatch(corners, rng.uniform(1.5, 3.0))
         self.draft.line([(x0 - 5, middle), (x1 + 5, middle)], dash=CENTRE_LINE)
         low = middle + top
-        for index, (a, b) in enumerate(zip(cuts, cuts[1:], strict=False)):
+        for index, (a, b) in enumerate(itertools.pairwise(cuts)):
             if b - a > 3:
                 self.linear((a, low), (b, low), (2.6 + 1.6 * (index % 2)) * h)
         self.linear((x0, low), (x1, low), 7.6 * h)
-        for (a, b), half in zip(zip(cuts, cuts[1:], strict=False), halves, strict=True):
+        for (a, b), half in zip(itertools.pairwise(cuts), halves, strict=True):
             if rng.random() < 0.6:
                 x = (a + b) / 2
-                self.linear((x, middle + half), (x, middle - half), rng.choice((-1, 1)) * rng.uniform(0, 2) * h,
+                shift = rng.choice((-1, 1)) * rng.uniform(0, 2) * h
+                self.linear((x, middle + half), (x, middle - half), shift,
                             words.dimension(rng, 2 * half, radial=True))  # fmt: skip
         self._callout([words.hole(rng)], (cuts[1], middle - halves[0]), (-60.0, -45.0, -120.0, -30.0))
         if rng.random() < 0.6:

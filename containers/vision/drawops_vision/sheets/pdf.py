@@ -24,7 +24,7 @@ ROUND = 1
 
 def vector_pdf(drawing: Drawing) -> bytes:
     """The drawing as vectors; each `Text` becomes one text object in an embedded font."""
-    file, canvas = _open(drawing)
+    file, canvas = _open(drawing.title, drawing.width, drawing.height)
     canvas.setLineCap(ROUND)
     canvas.setLineJoin(ROUND)
     for item in drawing.items:
@@ -37,19 +37,19 @@ def vector_pdf(drawing: Drawing) -> bytes:
     return _close(file, canvas)
 
 
-def scanned_pdf(drawing: Drawing, jpeg: bytes) -> bytes:
-    """A page that holds nothing but a JPEG, as a scanner makes it: no text layer."""
-    file, canvas = _open(drawing)
+def scanned_pdf(title: str, jpeg: bytes, width: float, height: float) -> bytes:
+    """A page of `width` x `height` mm that holds nothing but a JPEG, as a scanner makes it: no text layer."""
+    file, canvas = _open(title, width, height)
     picture = ImageReader(io.BytesIO(jpeg))
-    canvas.drawImage(picture, 0, 0, drawing.width * POINTS_PER_MM, drawing.height * POINTS_PER_MM)
+    canvas.drawImage(picture, 0, 0, width * POINTS_PER_MM, height * POINTS_PER_MM)
     return _close(file, canvas)
 
 
-def _open(drawing: Drawing) -> tuple[io.BytesIO, Canvas]:
+def _open(title: str, width: float, height: float) -> tuple[io.BytesIO, Canvas]:
     file = io.BytesIO()
-    size = (drawing.width * POINTS_PER_MM, drawing.height * POINTS_PER_MM)
+    size = (width * POINTS_PER_MM, height * POINTS_PER_MM)
     canvas = Canvas(file, pagesize=size, pageCompression=1, invariant=1)
-    canvas.setTitle(drawing.title)
+    canvas.setTitle(title)
     canvas.setCreator("drawops_vision.sheets")
     return file, canvas
 

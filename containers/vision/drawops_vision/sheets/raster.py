@@ -20,6 +20,8 @@ MM_PER_INCH = 25.4
 SUBPIXEL_BITS = 5
 SUPERSAMPLING = 8
 PAPER = 255
+LITTLE_SKEW = 0.5
+"""Degrees; sheets have 5 mm of empty margin, which hold this much even on A0."""
 
 
 @dataclass(frozen=True)
@@ -37,15 +39,25 @@ class Transform:
 
     @classmethod
     def of(cls, drawing: Drawing, dpi: int, skew: float = 0.0) -> Self:
-        """The transform of a sheet at `dpi`, turned clockwise by `skew` degrees about its middle."""
+        """The transform of a sheet at `dpi`, turned clockwise by `skew` degrees about its middle.
+
+        A little skew leaves the picture as large as the sheet, whose edge is empty; with more, the picture
+        grows to hold the whole sheet.
+        """
         scale = dpi / MM_PER_INCH
         width, height = round(drawing.width * scale), round(drawing.height * scale)
         cosine, sine = math.cos(math.radians(skew)), math.sin(math.radians(skew))
         x, y = width / 2, height / 2
+        if abs(skew) > LITTLE_SKEW:
+            width, height = (
+                math.ceil(2 * (x * cosine + y * abs(sine))),
+                math.ceil(2 * (x * abs(sine) + y * cosine)),
+            )
+        left, top = width / 2, height / 2
         matrix = np.array(
             [
-                [scale * cosine, -scale * sine, x - x * cosine + y * sine],
-                [scale * sine, scale * cosine, y - x * sine - y * cosine],
+                [scale * cosine, -scale * sine, left - x * cosine + y * sine],
+                [scale * sine, scale * cosine, top - x * sine - y * cosine],
             ]
         )
         return cls(width, height, scale, skew, matrix)

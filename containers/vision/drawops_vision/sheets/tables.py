@@ -4,6 +4,7 @@ A table is planned before it has a place: its strings are made up first and its 
 need, so that a caller can look for room of the right size.
 """
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -14,6 +15,8 @@ from drawops_vision.sheets.words import Maker
 
 LEADING = 1.65
 """From one baseline of a cell to the next, in text heights."""
+
+RATINGS = ("150# RF", "300# RF", "600# RTJ", "PN 16", "PN40", "B1", "#150")
 
 
 @dataclass(frozen=True)
@@ -159,6 +162,10 @@ def equipment(draft: Draft, room: float = 1e9) -> Table:
     return plan(draft, rows, rng.choice((0.8, 0.9, 1.0)), room)
 
 
+def _number_or_document(rng: random.Random) -> str:
+    return rng.choice((words.drawing_number, words.number))(rng)
+
+
 def listing(draft: Draft, room: float = 1e9, heads_below: bool = False) -> Table:
     """A list with a heading for each column: parts, holes, nozzles, lines, revisions or welds."""
     rng = draft.rng
@@ -168,7 +175,7 @@ def listing(draft: Draft, room: float = 1e9, heads_below: bool = False) -> Table
             (rng.choice(("QTY", "Qty.", "Menge", "PCS")), lambda r: str(r.choice((1, 1, 2, 4, 6, 8, 12)))),
             (rng.choice(("DESCRIPTION", "PART NAME", "Benennung")), words.words),
             (rng.choice(("MATERIAL", "Werkstoff", "STANDARD")), words.material),
-            (rng.choice(("REMARK", "DWG. NO.", "kg", "MASS")), lambda r: r.choice((words.drawing_number, words.number))(r)),
+            (rng.choice(("REMARK", "DWG. NO.", "kg", "MASS")), _number_or_document),
         ),
         "holes": (
             (rng.choice(("TAG", "HOLE", "#")), lambda r: f"{r.choice('ABCDEFGH')}{r.randint(1, 12)}"),
@@ -179,7 +186,7 @@ def listing(draft: Draft, room: float = 1e9, heads_below: bool = False) -> Table
         "nozzles": (
             (rng.choice(("NOZZLE", "MARK", "N")), lambda r: f"N{r.randint(1, 16)}"),
             (rng.choice(("SIZE", "DN", "NPS")), words.size),
-            (rng.choice(("RATING", "PN", "FACE")), lambda r: r.choice(("150# RF", "300# RF", "PN 16", "PN40", "RTJ", "B1"))),
+            (rng.choice(("RATING", "PN", "FACE")), lambda r: r.choice(RATINGS)),
             (rng.choice(("SERVICE", "PURPOSE", "Zweck")), words.words),
         ),
         "lines": (

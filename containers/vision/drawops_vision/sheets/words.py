@@ -1,4 +1,4 @@
-"""What is written on drawings: tags, line numbers, values with units, dimensions, tables' captions, sentences.
+"""What is written on drawings: tags, line numbers, values with units, dimensions, captions, sentences.
 
 A recogniser learns its language from these strings, so they are made up from parts at random wherever a real
 one would be (numbers, tags, tolerances), in the mixtures that are hard to read: O beside 0, I beside 1 and /,
@@ -19,31 +19,43 @@ UNITS = (
 ENGLISH = (
     "Design pressure", "Design temperature", "Operating pressure", "Operating temperature", "Volume flow",
     "Mass flow", "Medium", "Material", "Material of casing", "Nominal diameter", "Nominal pressure", "Length",
-    "Overall height", "Heat duty", "Heat transfer area", "Speed", "Shaft power", "Differential head", "Density",
+    "Overall height", "Heat duty", "Heat transfer area", "Speed", "Shaft power", "Differential head",
+    "Density",
     "Viscosity", "Weight empty", "Test pressure", "Corrosion allowance", "Insulation", "Tracing", "Remarks",
     "Description", "Item", "Quantity", "Tag number", "Manufacturer", "Order number", "Serial no.", "Document",
     "Drawn by", "Checked by", "Approved", "Replaced by", "Origin", "Location", "Status", "Sheet", "Scale",
-    "Customer", "Project", "Plant section", "Pipe class", "Surface finish", "General tolerances", "Heat treatment",
+    "Customer", "Project", "Plant section", "Pipe class", "Surface finish", "General tolerances",
+    "Heat treatment",
     "Cooling water outlet", "Steam inlet", "Suction side", "Discharge nozzle", "Inspection opening", "Drain",
     "Level gauge", "Safety valve", "Rupture disc", "Strainer", "Static mixer", "Gear box", "Coupling guard",
-    "Base plate", "Sealing ring", "Hexagon bolt", "Spring washer", "Bearing housing", "Shaft sleeve", "Impeller",
-    "None", "Various", "Not applicable", "By others", "See note", "To be confirmed", "Rate of flow", "Filling",
+    "Base plate", "Sealing ring", "Hexagon bolt", "Spring washer", "Bearing housing", "Shaft sleeve",
+    "Impeller",
+    "None", "Various", "Not applicable", "By others", "See note", "To be confirmed", "Rate of flow",
+    "Filling",
 )  # fmt: skip
 GERMAN = (
-    "Behälter", "Kühlwasser", "Wärmetauscher", "Rührwerk", "Absperrklappe", "Rückschlagklappe", "Größe", "Maßstab",
+    "Behälter", "Kühlwasser", "Wärmetauscher", "Rührwerk", "Absperrklappe", "Rückschlagklappe", "Größe",
+    "Maßstab",
     "Maße ohne Toleranzangabe", "Übersicht", "Prüfdruck", "Förderhöhe", "Drehzahl", "Schraubenspindelpumpe",
     "Änderung", "Datum", "Bearbeiter", "Geprüft", "Ersatz für", "Blatt", "Werkstoff", "Oberfläche", "Gewicht",
-    "Fließschema", "Entlüftung", "Entleerung", "Füllstand", "Zulässige Abweichung", "Schweißnaht", "Außendurchmesser",
+    "Fließschema", "Entlüftung", "Entleerung", "Füllstand", "Zulässige Abweichung", "Schweißnaht",
+    "Außendurchmesser",
     "Dampfaustritt", "Kondensatableiter", "Öltank", "Überdruck", "Störmeldung", "Schaltschrank", "Gehäuse",
-    "Nenngröße", "Betriebsüberdruck", "Einbaulänge", "Stückliste", "Benennung", "Menge", "Bemerkung", "Kälteanlage",
-    "Ölkühler", "Grundfläche", "Höhe über Flur", "Wellendichtring", "Sechskantschraube", "Stützblech", "Flansch",
+    "Nenngröße", "Betriebsüberdruck", "Einbaulänge", "Stückliste", "Benennung", "Menge", "Bemerkung",
+    "Kälteanlage",
+    "Ölkühler", "Grundfläche", "Höhe über Flur", "Wellendichtring", "Sechskantschraube", "Stützblech",
+    "Flansch",
 )  # fmt: skip
 CAPITALS = (
-    "UNLESS OTHERWISE NOTED", "BREAK ALL SHARP EDGES", "DO NOT SCALE", "SECTION", "DETAIL", "VIEW", "TOLERANCES",
-    "MATERIAL", "FINISH", "WEIGHT", "TITLE", "REVISION", "DRAWING NO.", "SHEET", "PROJECTION", "OPERATION", "INLET",
-    "OUTLET", "OIL COOLER", "LUBE OIL SKID", "CONDENSATE", "INSTRUMENT AIR", "COOLING TOWER", "FOUNDATION", "FLOOR",
+    "UNLESS OTHERWISE NOTED", "BREAK ALL SHARP EDGES", "DO NOT SCALE", "SECTION", "DETAIL", "VIEW",
+    "TOLERANCES",
+    "MATERIAL", "FINISH", "WEIGHT", "TITLE", "REVISION", "DRAWING NO.", "SHEET", "PROJECTION", "OPERATION",
+    "INLET",
+    "OUTLET", "OIL COOLER", "LUBE OIL SKID", "CONDENSATE", "INSTRUMENT AIR", "COOLING TOWER", "FOUNDATION",
+    "FLOOR",
     "TO ATMOSPHERE", "TO SAFE LOCATION", "NORMALLY CLOSED", "INTERLOCK", "HIGH LEVEL", "LOW LOW", "BY VENDOR",
-    "PIPE SUPPORT", "FIELD WELD", "SLOPE", "HOLD POINT", "PACKAGE LIMIT", "BATTERY LIMIT", "UTILITY", "SOUR WATER",
+    "PIPE SUPPORT", "FIELD WELD", "SLOPE", "HOLD POINT", "PACKAGE LIMIT", "BATTERY LIMIT", "UTILITY",
+    "SOUR WATER",
     "EXISTING", "FUTURE", "REMOVE", "TIE-IN", "ISOMETRIC", "BILL OF MATERIALS", "PART NO.", "QTY", "INITIAL",
     "TOP OF STEEL", "GRID LINE", "ELEVATION", "OIL", "IDLE", "SOLIDS", "ILLUMINATION", "COIL", "FILL", "MILL",
 )  # fmt: skip
@@ -82,7 +94,8 @@ NAMES = (
     "Ito",
     "Silva",
 )
-STATES = ("PRELIMINARY", "APPROVED", "VOID", "COPY", "AS BUILT", "RELEASED", "CERTIFIED", "RECEIVED", "SUPERSEDED",
+STATES = ("PRELIMINARY", "APPROVED", "VOID", "COPY", "AS BUILT", "RELEASED", "CERTIFIED", "RECEIVED",
+          "SUPERSEDED",
           "FOR INFORMATION", "GEPRÜFT", "FREIGEGEBEN", "CONTROLLED COPY", "NOT FOR CONSTRUCTION")  # fmt: skip
 
 
@@ -145,7 +158,10 @@ def tag(rng: random.Random) -> str:
     n = digits(rng, rng.choice((2, 3, 3, 4, 4, 5)))
     kind = rng.randrange(9)
     if kind == 0:
-        return f"{rng.choice(('PSV', 'HV', 'XV', 'FCV', 'TCV', 'PICSA', 'TICSA', 'LIA', 'FQI', 'LSHH', 'PDT'))}-{n}"
+        function = rng.choice(
+            ("PSV", "HV", "XV", "FCV", "TCV", "PICSA", "TICSA", "LIA", "FQI", "LSHH", "PDT")
+        )
+        return f"{function}-{n}"
     if kind == 1:
         return f"{letters(rng, rng.choice((1, 2)))}{n}"
     if kind == 2:
@@ -175,12 +191,14 @@ def line_number(rng: random.Random) -> str:
     spec = rng.choice(("A1A", "B3C", "75HB13", "CS150", "D2A", "12KL03C1", "O1I0", "SS304", "1CS2O"))
     kind = rng.randrange(4)
     if kind == 0:
-        return f'{rng.choice(("1", "2", "3", "1 1/2", "6", "10", "3/4"))}"-{letters(rng, rng.choice((1, 2)))}-{n}-{spec}'
+        inches = rng.choice(("1", "2", "3", "1 1/2", "6", "10", "3/4"))
+        return f'{inches}"-{letters(rng, rng.choice((1, 2)))}-{n}-{spec}'
     if kind == 1:
         return f"{letters(rng, 2)}{digits(rng, 3)}.{digits(rng, 5)}-{rng.choice((25, 50, 80, 100))}-{spec}"
     if kind == 2:
         return f"{letters(rng, 2)}{rng.choice('abc')} {n} {spec} {rng.choice((25, 50, 80, 150))}"
-    return f"{rng.choice((25, 50, 80, 100, 150))}-{letters(rng, 2)}-{n}-{spec}-{rng.choice(('IH', 'PP', 'N', 'ET'))}"
+    insulation = rng.choice(("IH", "PP", "N", "ET"))
+    return f"{rng.choice((25, 50, 80, 100, 150))}-{letters(rng, 2)}-{n}-{spec}-{insulation}"
 
 
 def date(rng: random.Random) -> str:
@@ -216,7 +234,7 @@ def drawing_number(rng: random.Random) -> str:
             f"{digits(rng, 2)}-{letters(rng, 3)}-{digits(rng, 4)}",
             f"{letters(rng, 2)}{digits(rng, 2)}_{digits(rng, 2)}.{digits(rng, 2)}",
             f"{digits(rng, 6)}-{digits(rng, 2)}",
-            f"{letters(rng, 6)}{digits(rng, 1)}-{letters(rng, 1)}{digits(rng, 3)}-{letters(rng, 2)}{digits(rng, 2)}",
+            f"{letters(rng, 6)}-{letters(rng, 1)}{digits(rng, 3)}-{letters(rng, 2)}{digits(rng, 2)}",
         )
     )
 
@@ -229,9 +247,12 @@ def words(rng: random.Random) -> str:
 def material(rng: random.Random) -> str:
     """A material or a standard part."""
     return rng.choice(
-        ("1.4571", "1.4306", "1.0038", "S235JR", "S355J2+N", "P265GH", "GGG-40", "EN-GJL-250", "AISI 316L", "PTFE",
-         "EPDM", "POM-C", "AlMgSi1", "EN AW-6082 T6", "C45", "42CrMo4", "X5CrNi18-10", "A105", "A106 Gr. B", "PLA",
-         "DIN 912", "ISO 4762", "DIN EN 1092-1", "ISO 4017 - M8x25 - 8.8", "DIN 471", "Viton", "FKM 75 Sh A", "CuZn39Pb3")
+        ("1.4571", "1.4306", "1.0038", "S235JR", "S355J2+N", "P265GH", "GGG-40", "EN-GJL-250", "AISI 316L",
+         "PTFE",
+         "EPDM", "POM-C", "AlMgSi1", "EN AW-6082 T6", "C45", "42CrMo4", "X5CrNi18-10", "A105",
+         "A106 Gr. B", "PLA",
+         "DIN 912", "ISO 4762", "DIN EN 1092-1", "ISO 4017 - M8x25 - 8.8", "DIN 471", "Viton",
+         "FKM 75 Sh A", "CuZn39Pb3")
     )  # fmt: skip
 
 
@@ -280,8 +301,17 @@ def dimension(rng: random.Random, length: float, radial: bool = False) -> str:
 
 def angle(rng: random.Random) -> str:
     """An angle as a dimension states it."""
-    return rng.choice((f"{rng.randint(1, 120)}°", f"{rng.randint(5, 90)}°", f"{rng.uniform(0, 60):.1f}°",
-                       f"{rng.randint(1, 59)}°30'", "45°", "60°", f"{rng.randint(10, 40)}° ±0.5°"))  # fmt: skip
+    return rng.choice(
+        (
+            f"{rng.randint(1, 120)}°",
+            f"{rng.randint(5, 90)}°",
+            f"{rng.uniform(0, 60):.1f}°",
+            f"{rng.randint(1, 59)}°30'",
+            "45°",
+            "60°",
+            f"{rng.randint(10, 40)}° ±0.5°",
+        )
+    )
 
 
 def deviation(rng: random.Random) -> tuple[str, str]:
@@ -301,8 +331,16 @@ def deviation(rng: random.Random) -> tuple[str, str]:
 
 def roughness(rng: random.Random) -> str:
     """A surface-texture value."""
-    return rng.choice((f"Ra {rng.choice((0.4, 0.8, 1.6, 3.2, 6.3, 12.5))}", f"Rz {rng.choice((2.5, 6.3, 10, 25, 63))}",
-                       f"{rng.choice((0.8, 1.6, 3.2, 6.3))}", f"Ra{rng.choice((1.6, 3.2))}", "Rz 16", "Ra max 0.8"))  # fmt: skip
+    return rng.choice(
+        (
+            f"Ra {rng.choice((0.4, 0.8, 1.6, 3.2, 6.3, 12.5))}",
+            f"Rz {rng.choice((2.5, 6.3, 10, 25, 63))}",
+            f"{rng.choice((0.8, 1.6, 3.2, 6.3))}",
+            f"Ra{rng.choice((1.6, 3.2))}",
+            "Rz 16",
+            "Ra max 0.8",
+        )
+    )
 
 
 def lone(rng: random.Random) -> str:
@@ -325,7 +363,21 @@ def lone(rng: random.Random) -> str:
 def anything(rng: random.Random) -> str:
     """Any of the above, as often as drawings need them."""
     makers: tuple[tuple[Maker, int], ...] = (
-        (tag, 18), (value, 20), (words, 16), (number, 8), (pair, 5), (size, 7), (line_number, 6), (date, 3),
-        (hole, 5), (material, 3), (lone, 6), (iso_tag, 3), (drawing_number, 2), (person, 2), (roughness, 1), (angle, 2),
-    )  # fmt: skip
+        (tag, 18),
+        (value, 20),
+        (words, 16),
+        (number, 8),
+        (pair, 5),
+        (size, 7),
+        (line_number, 6),
+        (date, 3),
+        (hole, 5),
+        (material, 3),
+        (lone, 6),
+        (iso_tag, 3),
+        (drawing_number, 2),
+        (person, 2),
+        (roughness, 1),
+        (angle, 2),
+    )
     return rng.choices([maker for maker, _ in makers], [weight for _, weight in makers])[0](rng)
