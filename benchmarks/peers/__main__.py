@@ -51,8 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = [engine for engine in ENGINES if engine.name in options.engines]
     ready, unavailable = _prepare(chosen, options.model, console)
     sets, failed = [], "drawops" in unavailable
-    for name, labels_file in options.sheets.items():
-        labels = {labels_file.parent / image: texts for image, texts in read_labels(labels_file).items()}
+    for name, labels in options.sheets.items():
         runs = _read_all(name, ready, labels, options, console)
         naive = runs[NAIVE_TILES].seconds if NAIVE_TILES in runs else None
         rows = [
@@ -110,16 +109,33 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     options.engines = options.engines.split(",")
     if unknown := set(options.engines) - set(names):
         command.error(f"no engine {', '.join(sorted(unknown))}; there are {', '.join(names)}")
-    files = {}
+    sets = {}
     for name in options.sheets.split(","):
         path = SHEETS.get(name, Path(name))
         if not path.is_file():
             command.error(f"no labels {path}; give {', '.join(SHEETS)} or a Label.txt")
-        files[f"{path.parent.name}/{path.name}"] = path.resolve()
-    options.sheets = files
+        try:
+            sets[f"{path.resolve().parent.name}/{path.name}"] = _labels(path.resolve())
+        except ValueError as error:
+            command.error(str(error))
+    options.sheets = sets
     if min(options.threads, options.runs) < 1:
         command.error("--threads and --runs start at 1")
     return options
+
+
+def _labels(file: Path) -> dict[Path, list[Label]]:
+    """Labels by image path.
+
+    Raises:
+        ValueError: there are none, they are malformed, or an image is missing.
+    """
+    labels = {file.parent / image: texts for image, texts in read_labels(file).items()}
+    if not labels:
+        raise ValueError(f"{file} labels no sheet")
+    if missing := [image.name for image in labels if not image.is_file()]:
+        raise ValueError(f"{file}: there is no {', '.join(missing)}")
+    return labels
 
 
 def _prepare(
@@ -162,6 +178,7 @@ def _read_all(
                 minutes=options.minutes,
                 progress=partial(bar.advance, task),
             )
+            bar.stop_task(task)
     return runs
 
 

@@ -159,7 +159,12 @@ ENGINES = (
 
 NOT_RUN = (
     (
-        "EasyOCR, docTR, OnnxTR, Surya, CnOCR, MMOCR",
+        "EasyOCR",
+        "needs torch and torchvision, on Linux several gigabytes, and weights from a project page",
+        "需要 torch 与 torchvision（Linux 上从软件源下载数 GB），权重在项目网站上",
+    ),
+    (
+        "docTR, OnnxTR, Surya, CnOCR, MMOCR",
         "their weights lie on model hubs or project pages, which a run without them cannot reach",
         "权重放在模型中心或项目网站上，离线运行时取不到",
     ),

@@ -99,15 +99,21 @@ def test_paddleocr_gets_every_character_of_the_dictionary(tmp_path: Path) -> Non
     [
         (["--engines", "drawops,nobody"], "no engine nobody"),
         (["--sheets", "nowhere/Label.txt"], "no labels nowhere/Label.txt"),
-        (["--threads", "0"], "start at 1"),
+        (["--sheets", "{labels}"], "labels no sheet"),
+        (["--sheets", "{missing}"], "there is no lost.png"),
+        (["--sheets", "{damaged}"], "no tab between name and labels"),
+        (["--sheets", "{good}", "--threads", "0"], "start at 1"),
     ],
 )
 def test_a_wrong_argument_is_refused_with_its_reason(
     arguments: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    labels = tmp_path / "Label.txt"
-    labels.touch()
+    contents = {"labels": "", "missing": "lost.png\t[]", "damaged": "x.png", "good": "sheet.png\t[]"}
+    for name, content in contents.items():
+        (tmp_path / name).write_text(content)
+    (tmp_path / "sheet.png").touch()
+    paths = {name: str(tmp_path / name) for name in contents}
     with pytest.raises(SystemExit) as stopped:
-        command.main(["--sheets", str(labels), *arguments])
+        command.main([argument.format(**paths) for argument in arguments])
     assert stopped.value.code == 2
     assert said in capsys.readouterr().err
