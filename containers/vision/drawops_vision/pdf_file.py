@@ -38,6 +38,8 @@ MOST_DRAWN = 1000
 LARGEST_REGION = 4_000_000
 # A string smaller than this (pixels) in both directions is a speck.
 SPECK = 3.0
+# Equal strings whose middles are this near (pixels), and nearer than half a height, are one.
+SAME_PLACE = 20.0
 # Samples are drawn so that their text is this high, with a margin of this fraction, as the networks expect.
 SAMPLE_HEIGHT = 36
 LARGEST_SCALE = 4.0
@@ -226,13 +228,17 @@ def _layer_text(string: text_layer.String) -> LayerText:
 
 def _layer_texts(strings: list[text_layer.String]) -> Iterator[LayerText]:
     """Each string once: fake bold type is the same string drawn twice, a hair apart."""
-    places: dict[str, list[NDArray[np.float32]]] = {}
+    known: dict[tuple[str, int, int], NDArray[np.floating]] = {}
     for string in strings:
         text = _layer_text(string)
-        known = places.setdefault(text.text, [])
         middle = text.quad.mean(axis=0)
-        if text.text and not any(_inside(quad, middle) for quad in known):
-            known.append(text.quad)
+        x, y = (int(value // SAME_PLACE) for value in middle)
+        around = [(text.text, x + i, y + j) for i in (-1, 0, 1) for j in (-1, 0, 1)]
+        reach = float(np.hypot(*(text.quad[3] - text.quad[0]))) / 2
+        if text.text and not any(
+            one in known and np.hypot(*(known[one] - middle)) < min(reach, SAME_PLACE) for one in around
+        ):
+            known[text.text, x, y] = middle
             yield text
 
 
@@ -284,22 +290,18 @@ class _Sheet:
         del difference, marked
         corners = np.array([string.quad for string in strings])
         low, high = corners.min(axis=1), corners.max(axis=1)
-        limit = np.array(ink.shape[::-1]) - 1
         crowded = reconciliation.overlapping(low + 1, high - 1)
+        any_ink = _inked(ink, low * PREVIEW, high * PREVIEW + 1)
+        legible = any_ink & ((high - low).max(axis=1) >= SPECK)
+        doubtful = crowded | ~_whole(ink, strings)
+        small_enough = (high - low).prod(axis=1) < LARGEST_REGION
+        draw = np.flatnonzero(legible & doubtful & small_enough)[:MOST_DRAWN]
+        drawn = np.isin(np.arange(len(strings)), draw)
         found = []
-        drawn = 0
-        for position, string in enumerate(strings):
-            x0, y0 = np.floor(low[position] * PREVIEW).astype(int).clip(0, limit)
-            x1, y1 = (np.ceil(high[position] * PREVIEW).astype(int) + 1).clip(0, limit)
-            if (high[position] - low[position]).max() < SPECK or not (
-                ink[y1, x1] - ink[y0, x1] - ink[y1, x0] + ink[y0, x0]
-            ):
-                continue
-            touched = _touched(ink, string)
-            area = float(np.prod(high[position] - low[position]))
-            runs, boxes = [slice(0, len(touched))], string.glyphs
-            if (crowded[position] or not touched.all()) and drawn < MOST_DRAWN and area < LARGEST_REGION:
-                drawn += 1
+        for position in np.flatnonzero(legible):
+            string = strings[position]
+            runs, boxes = [slice(None)], string.glyphs
+            if drawn[position]:
                 runs, boxes = self._runs(string)
             found += [(string, string.part(run, boxes)) for run in runs]
         return found
@@ -398,32 +400,35 @@ def _sample_scale(string: text_layer.String) -> float:
     return min(LARGEST_SCALE, SAMPLE_HEIGHT / max(1.0, float(np.hypot(*(string.quad[3] - string.quad[0])))))
 
 
-def _touched(ink: NDArray[np.int32], string: text_layer.String) -> NDArray[np.bool_]:
-    """Which glyphs have ink in all four halves of their boxes, in the preview's integral image."""
-    right, down = string.quad[1] - string.quad[0], string.quad[3] - string.quad[0]
-    left_, top_, right_, bottom_ = string.glyphs.T
-    middle_x, middle_y = (left_ + right_) / 2, (top_ + bottom_) / 2
-    touched = np.ones(len(string.glyphs), np.bool_)
+def _inked(
+    ink: NDArray[np.int32], low: NDArray[np.floating], high: NDArray[np.floating]
+) -> NDArray[np.bool_]:
+    """Which of N upright boxes (`low`, `high`: N x 2), in an integral image, have any ink."""
+    limit = np.array(ink.shape[::-1]) - 1
+    x0, y0 = np.clip(np.floor(low).astype(int), 0, limit).T
+    x1, y1 = np.clip(np.ceil(high).astype(int), 0, limit).T
+    return np.asarray(ink[y1, x1] - ink[y0, x1] - ink[y1, x0] + ink[y0, x0] > 0)
+
+
+def _whole(ink: NDArray[np.int32], strings: list[text_layer.String]) -> NDArray[np.bool_]:
+    """Which strings have ink in all four halves of every glyph's box, in the preview's integral image."""
+    counts = np.array([len(string.glyphs) for string in strings])
+    quads = np.repeat(np.array([string.quad for string in strings]), counts, axis=0)
+    left, top, right, bottom = np.concatenate([string.glyphs for string in strings]).T
+    across, down = quads[:, 1] - quads[:, 0], quads[:, 3] - quads[:, 0]
+    touched = np.ones(len(quads), np.bool_)
     for x0, y0, x1, y1 in (
-        (left_, top_, middle_x, bottom_),
-        (middle_x, top_, right_, bottom_),
-        (left_, top_, right_, middle_y),
-        (left_, middle_y, right_, bottom_),
+        (left, top, (left + right) / 2, bottom),
+        ((left + right) / 2, top, right, bottom),
+        (left, top, right, (top + bottom) / 2),
+        (left, (top + bottom) / 2, right, bottom),
     ):
-        u = np.stack([x0, x1, x1, x0], axis=1)[..., None]
-        v = np.stack([y0, y0, y1, y1], axis=1)[..., None]
-        corners = (string.quad[0] + u * right + v * down) * PREVIEW
-        limit = np.array(ink.shape[::-1]) - 1
-        low = np.clip(np.floor(corners.min(axis=1)).astype(int), 0, limit)
-        high = np.clip(np.ceil(corners.max(axis=1)).astype(int), 0, limit)
-        count = (
-            ink[high[:, 1], high[:, 0]]
-            - ink[low[:, 1], high[:, 0]]
-            - ink[high[:, 1], low[:, 0]]
-            + ink[low[:, 1], low[:, 0]]
-        )
-        touched &= count > 0
-    return touched
+        corners = [
+            (quads[:, 0] + u[:, None] * across + v[:, None] * down) * PREVIEW
+            for u, v in ((x0, y0), (x1, y0), (x1, y1), (x0, y1))
+        ]
+        touched &= _inked(ink, np.min(corners, axis=0), np.max(corners, axis=0))
+    return np.logical_and.reduceat(touched, np.cumsum(counts) - counts)
 
 
 def _render_into(

@@ -230,7 +230,8 @@ def visible_runs(
         down = lines[-1] - lines[0] + 1 if len(lines) else 0
         if across and across >= SEEN * (right - left) and down >= SEEN * (bottom - top):
             states.append("seen")
-            if across < WHOLE * (right - left):
+            # Of a thin stroke, rounding alone can hide a pixel.
+            if across < min(WHOLE * (right - left), right - left - 1.5):
                 boxes[index, [0, 2]] = (x.start + columns[0]) / width, (x.start + columns[-1] + 1) / width
         else:
             states.append("hidden" if clear[y, x].mean() >= PLAIN else "unknown")
