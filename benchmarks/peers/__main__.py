@@ -10,6 +10,7 @@ fails.
 """
 
 import argparse
+import json
 import os
 import sys
 import tempfile
@@ -45,6 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console()
     # Unwrapped in a log, too.
     console.width = max(console.width, 130)
+    if options.pages:
+        stored = json.loads((options.out / report.STORED).read_text(encoding="utf-8"))
+        return _write(stored, options.out, console)
     if hasattr(os, "sched_setaffinity"):
         # Some libraries size their pools by what they may use, whatever they are told.
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.threads])
@@ -75,16 +79,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else list(arguments)
     document: dict[str, Any] = {
         "when": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "command": " ".join(["python -m benchmarks.peers", *given]),
+        # Folders outside the project are nobody else's.
+        "command": " ".join(
+            ["python -m benchmarks.peers", *(Path(one).name if one.startswith("/") else one for one in given)]
+        ),
         "machine": report.machine(),
         "threads": options.threads,
         "runs": options.runs,
         "sets": sets,
         "unavailable": unavailable,
     }
-    for path in report.write(document, options.out):
-        console.print(f"wrote {os.path.relpath(path)}")
+    _write(document, options.out, console)
     return 1 if failed else 0
+
+
+def _write(document: Mapping[str, Any], out: Path, console: Console) -> int:
+    for path in report.write(document, out):
+        console.print(f"wrote {os.path.relpath(path)}")
+    return 0
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -94,10 +106,10 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     names = [engine.name for engine in ENGINES]
-    command.add_argument("--sheets", default="dexpi", metavar="A,B")
+    command.add_argument("--sheets", default="dexpi", metavar="A,B", help="default: dexpi")
     command.add_argument("--engines", default=",".join(names), metavar="A,B", help=", ".join(names))
     command.add_argument("--model", type=Path, metavar="DIR", help="model of drawops (default: the baseline)")
-    command.add_argument("--threads", type=int, default=os.cpu_count(), help="for every engine")
+    command.add_argument("--threads", type=int, default=os.cpu_count(), help="default: one a core")
     command.add_argument(
         "--runs", type=int, default=1, help="times that each sheet is read; the median counts"
     )
@@ -105,7 +117,12 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--minutes", type=float, default=30, help="an engine that needs more for a sheet is stopped"
     )
     command.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks", metavar="DIR")
+    command.add_argument("--pages", action="store_true", help="only write the pages of the last run again")
     options = command.parse_args(arguments)
+    if options.pages and not (options.out / report.STORED).is_file():
+        command.error(f"there is no {report.STORED} in {options.out}")
+    if options.pages:
+        return options
     options.engines = options.engines.split(",")
     if unknown := set(options.engines) - set(names):
         command.error(f"no engine {', '.join(sorted(unknown))}; there are {', '.join(names)}")

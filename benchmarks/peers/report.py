@@ -15,8 +15,11 @@ from drawops_vision.evaluation.scoring import Score
 from rich.table import Table
 
 from benchmarks.peers.engines import ENGINES, NOT_RUN
+from benchmarks.peers.environments import ROOT
 from benchmarks.peers.run import EngineRun
 from benchmarks.peers.texts import HEADINGS, RULES, TEXTS
+
+STORED = "peers.json"
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,9 @@ def row(
         load=run.load,
         peak=run.peak,
         download=download or None,
-        notes=(*failed, *([run.failure] if run.failure else [])),
+        notes=tuple(
+            note.replace(f"{ROOT}{os.sep}", "") for note in (*failed, *([run.failure] if run.failure else []))
+        ),
     )
 
 
@@ -134,7 +139,7 @@ def write(document: Mapping[str, Any], out: Path) -> list[Path]:
     chinese = beside / "benchmarks.md" if beside.is_dir() else out / "README.zh.md"
     plots = {name: out / file for name, file in _plot_names(document).items()}
     contents = {
-        out / "peers.json": json.dumps(document, indent=2, ensure_ascii=False) + "\n",
+        out / STORED: json.dumps(document, indent=2, ensure_ascii=False) + "\n",
         out / "README.md": page(document, "en", ""),
         chinese: page(document, "zh", _from(chinese, out)),
         **{plots[part["name"]]: plot(part["name"], part["engines"]) for part in document["sets"]},
@@ -176,7 +181,7 @@ def page(document: Mapping[str, Any], language: str, folder: str) -> str:
         return f"{folder}/{file}" if folder else file
 
     facts = {**document["machine"], **{key: document[key] for key in ("when", "threads", "runs")}}
-    lines = [text["title"], "", text["generated"].format(json=link("peers.json")), ""]
+    lines = [text["title"], "", text["generated"].format(json=link(STORED)), ""]
     lines += [text["measured"].format(**facts), "", text["command"], "", f"    {document['command']}", ""]
     plots = _plot_names(document)
     for part in document["sets"]:

@@ -10,6 +10,7 @@ import pytest
 from drawops_vision.evaluation.scoring import Label
 from rich.console import Console
 
+from benchmarks.peers import __main__ as command
 from benchmarks.peers import report
 from benchmarks.peers.engines import ENGINES
 from benchmarks.peers.run import EngineRun, SheetRead
@@ -105,8 +106,14 @@ def test_every_link_of_the_pages_leads_to_a_file(measured: dict[str, Any], tmp_p
 
 def test_what_is_stored_makes_the_same_pages_again(measured: dict[str, Any], tmp_path: Path) -> None:
     report.write(measured, tmp_path)
-    stored = json.loads((tmp_path / "peers.json").read_text())
-    assert report.page(stored, "en", "") == (tmp_path / "README.md").read_text()
+    files = ("README.md", "README.zh.md", "peers.svg", "peers-mechanical.svg")
+    before = {name: (tmp_path / name).read_text(encoding="utf-8") for name in files}
+    for name in files:
+        (tmp_path / name).unlink()
+    assert (
+        command.main(["--pages", "--sheets", str(tmp_path / "no sheets needed"), "--out", str(tmp_path)]) == 0
+    )
+    assert {name: (tmp_path / name).read_text(encoding="utf-8") for name in files} == before
 
 
 def test_the_plot_has_a_labelled_point_for_each_engine(measured: dict[str, Any]) -> None:
