@@ -3,8 +3,8 @@
     python -m benchmarks.read_through_platform [--labels FILE] [--min-f1 0.70]
 
 The sheets of ../shared/data/dexpi (or of another PaddleOCR label file) are dropped into a fresh stack on a
-local cloud of its own; what is scored are the stored result documents. `drawops evaluate` prints the tables and
-writes the report (results/evaluation). Exit code 1 when the F1 of all sheets is under --min-f1.
+local cloud of its own; what is scored are the stored result documents. `drawops evaluate` prints the tables
+and writes the report (results/evaluation). Exit code 1 when the F1 of all sheets is under --min-f1.
 """
 
 import argparse

@@ -3,7 +3,7 @@
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from drawops_vision.evaluation.predictions import SheetPredictions
     from drawops_vision.evaluation.report import ComparisonReport, Figure, Report, SliceRow
     from drawops_vision.evaluation.scoring import Label
+    from drawops_vision.reader import Reader
 
 READINGS = "readings"
 
@@ -42,7 +43,7 @@ def evaluate(
     folder: Annotated[
         Path | None,
         typer.Option(
-            "--out", help="Folder of the report.  [default: results/evaluation/NAME]", file_okay=False
+            "--out", help="Folder of the report; by default results/evaluation/NAME.", file_okay=False
         ),
     ] = None,
     min_f1: Annotated[
@@ -62,7 +63,7 @@ def evaluate(
     Examples:
         drawops evaluate --labels Label.txt --predictions results
         drawops evaluate --labels Label.txt --model model.tar.gz --min-f1 0.95
-        drawops evaluate --labels Label.txt --predictions old --against new --out report
+        drawops evaluate --labels Label.txt --predictions old --against new
     """
     if (predictions is None) == (model is None):
         raise Failure("Name what to evaluate: either --predictions PATH or --model PATH.")
@@ -121,43 +122,51 @@ def _predictions(path: Path, sheets: Mapping[str, object]) -> "dict[str, SheetPr
 
 
 def _read(
-    model: Path, folder: Path, sheets: list[str], threads: int, keep: Path
+    model: Path, folder: Path, sheets: Sequence[str], threads: int, keep: Path
 ) -> "dict[str, SheetPredictions]":
-    """Read the sheets here and now; the readings are kept, to be compared with later ones."""
+    """Read the sheets here and now."""
     missing = [sheet for sheet in sheets if not (folder / sheet).is_file()]
     if missing:
         raise Failure(f"{folder / missing[0]} does not exist; --model needs the pictures beside the labels.")
     from drawops_vision.artifact import unpack_verified
-    from drawops_vision.evaluation.predictions import of_reading
     from drawops_vision.reader import Reader
 
-    found = {}
-    columns = (
-        *(TextColumn("{task.description}", markup=False), BarColumn()),
-        *(MofNCompleteColumn(), TimeElapsedColumn()),
-    )
-    with (
-        tempfile.TemporaryDirectory() as scratch,
-        Progress(*columns, console=err, transient=True) as progress,
-    ):
+    with tempfile.TemporaryDirectory() as scratch:
         if model.is_file():
             unpack_verified(model, Path(scratch))
         reader = Reader(Path(scratch) if model.is_file() else model, threads=threads)
         reader.warm_up()
+        return _read_with(reader, folder, sheets, keep)
+
+
+def _read_with(
+    reader: "Reader", folder: Path, sheets: Sequence[str], keep: Path
+) -> "dict[str, SheetPredictions]":
+    """Read the sheets, showing how far it is; the readings are kept, to be compared with later ones."""
+    from drawops.errors import DrawopsError
+    from drawops_vision.evaluation.predictions import of_reading
+
+    columns = (
+        *(TextColumn("{task.description}", markup=False), BarColumn()),
+        *(MofNCompleteColumn(), TimeElapsedColumn()),
+    )
+    found = {}
+    with Progress(*columns, console=err, transient=True) as progress:
         task = progress.add_task("read", total=len(sheets))
         for sheet in sheets:
             progress.update(task, description=f"read {sheet}")
             data = (folder / sheet).read_bytes()
             started = time.perf_counter()
-            reading = reader.read(data)
-            seconds = time.perf_counter() - started
-            place = keep / f"{sheet}.json"
+            try:
+                reading = reader.read(data)
+                found[sheet] = of_reading(reading, time.perf_counter() - started, _peak())
+            except (DrawopsError, ValueError) as error:
+                raise Failure(f"{sheet}: {error}") from error
+            # Names come from the label file: none may lead out of the folder.
+            inside = [part for part in Path(sheet).parts if part not in ("..", Path(sheet).anchor)]
+            place = keep.joinpath(*inside[:-1], f"{inside[-1]}.json")
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_text(reading.model_dump_json(), encoding="utf-8")
-            try:
-                found[sheet] = of_reading(reading, seconds, _peak())
-            except ValueError as error:
-                raise Failure(f"{sheet}: {error}.") from error
             progress.advance(task)
     return found
 

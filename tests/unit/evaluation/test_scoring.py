@@ -2,18 +2,33 @@
 
 import json
 import random
+import tracemalloc
+from itertools import permutations
 from pathlib import Path
 
 import pytest
-from drawops_vision.evaluation.scoring import DONT_CARE, Label, Quad, Score, angle_class, read_labels, score
-from hypothesis import given
+from drawops_vision.evaluation.predictions import Prediction
+from drawops_vision.evaluation.scoring import (
+    DONT_CARE,
+    Label,
+    Quad,
+    Score,
+    angle_class,
+    match,
+    read_labels,
+    score,
+)
+from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from tests.unit.evaluation.shapes import box
 
 DEXPI = Path(__file__).parents[4] / "shared" / "data" / "dexpi" / "Label.txt"
 
 
-def box(x: float, y: float, width: float = 40, height: float = 10) -> Quad:
-    return (x, y), (x + width, y), (x + width, y + height), (x, y + height)
+def moved_quad(quad: Quad, by: float) -> Quad:
+    (x0, y0), (x1, y1), (x2, y2), (x3, y3) = quad
+    return (x0 + by, y0), (x1 + by, y1), (x2 + by, y2), (x3 + by, y3)
 
 
 coordinates = st.integers(0, 60).map(float)
@@ -25,6 +40,10 @@ labels = st.lists(
     ),
     max_size=12,
 )
+
+
+# The same without regions that ask for nothing.
+texts = labels.map(lambda items: [item for item in items if item.text != DONT_CARE])
 
 
 @given(labels, labels, st.randoms(use_true_random=False))
@@ -160,6 +179,85 @@ def test_scores_of_sheets_add_up_to_micro_averages() -> None:
     assert (total.labels, total.correct) == (3, 1)
     assert total.recall == pytest.approx(1 / 3)
     assert one + Score() == one
+
+
+@given(texts, texts)
+def test_swapping_labels_and_predictions_swaps_precision_and_recall(a: list[Label], b: list[Label]) -> None:
+    there, back = score(a, b), score(b, a)
+    assert (there.precision, there.recall) == (back.recall, back.precision)
+    assert (there.detected, there.detected_strict, there.correct) == (
+        back.detected,
+        back.detected_strict,
+        back.correct,
+    )
+
+
+@given(labels, labels)
+def test_a_stricter_overlap_never_finds_more(truths: list[Label], reads: list[Label]) -> None:
+    result = score(truths, reads)
+    assert result.detected_strict <= result.detected
+    assert result.strict_detection_f1 <= result.detection_f1
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(texts, texts), min_size=2, max_size=4))
+def test_sheets_far_apart_on_one_page_score_like_the_sum_of_their_scores(
+    sheets: list[tuple[list[Label], list[Label]]],
+) -> None:
+    def moved(items: list[Label], place: int) -> list[Label]:
+        return [Label(item.text, moved_quad(item.quad, 10_000.0 * place)) for item in items]
+
+    total = sum((score(truths, reads) for truths, reads in sheets), Score())
+    page = score(
+        [label for place, (truths, _) in enumerate(sheets) for label in moved(truths, place)],
+        [label for place, (_, reads) in enumerate(sheets) for label in moved(reads, place)],
+    )
+    assert total == page
+
+
+@settings(deadline=None)
+@given(texts, texts)
+def test_no_other_pairing_is_better(truths: list[Label], reads: list[Label]) -> None:
+    """Against trying them all, which only few texts allow."""
+    truths, reads = truths[:4], reads[:4]
+    found = match(truths, reads)
+    near = {pair for pair, iou in found.iou.items() if iou >= 0.5}
+
+    def most(allowed: set[tuple[int, int]]) -> int:
+        columns = [*range(len(found.predictions)), *(-1 - row for row in range(len(found.labels)))]
+        return max(
+            sum((row, column) in allowed for row, column in enumerate(chosen))
+            for chosen in permutations(columns, len(found.labels))
+        )
+
+    equal = {
+        (row, column) for row, column in near if found.labels[row].text == found.predictions[column].text
+    }
+    assert len(found.detected) == most(near)
+    assert len(found.correct) == most(equal)
+
+
+def test_nothing_to_read_and_nothing_read_is_perfect() -> None:
+    result = score([], [])
+    assert (result.precision, result.recall, result.f1, result.cer) == (1, 1, 1, 0)
+
+
+def test_of_equal_predictions_the_surer_one_is_the_right_one() -> None:
+    label = Label("HV-1", box(0, 0))
+    unsure, sure = Prediction("HV-1", label.quad, 0.6), Prediction("HV-1", label.quad, 0.9)
+    for given_order in ([unsure, sure], [sure, unsure]):
+        found = match([label], given_order)
+        assert [found.predictions[column] for _, column in found.correct] == [sure]
+
+
+def test_a_sheet_with_thousands_of_texts_is_scored_in_little_memory() -> None:
+    grid = [Label(str(place), box(50.0 * (place % 200), 20.0 * (place // 200))) for place in range(8_000)]
+    tracemalloc.start()
+    result = score(grid, grid)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert result.f1 == 1
+    assert peak < 100e6  # a full matrix of IoU alone is 512 MB
 
 
 def test_labels_of_paddleocr_are_read(tmp_path: Path) -> None:

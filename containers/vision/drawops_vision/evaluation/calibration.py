@@ -57,8 +57,8 @@ def calibration(confidences: Sequence[float], right: Sequence[bool], bins: int =
     """
     if not len(confidences):
         return None
-    values = np.asarray(confidences, np.float64)
-    truth = np.asarray(right, np.float64)
+    # In order, so that sums do not depend on the order given.
+    values, truth = np.array(sorted(zip(confidences, right, strict=True)), np.float64).T
     edges = np.unique(np.quantile(values, np.linspace(0, 1, bins + 1)[1:-1], method="lower"))
     equal_mass = _bins(values, truth, np.searchsorted(edges, values, side="right").tolist())
     equal_width = _bins(values, truth, np.minimum(np.floor(values * bins), bins - 1).astype(int).tolist())

@@ -417,6 +417,9 @@ def _best_pairs(weights: Mapping[Pair, float]) -> list[Pair]:
         members.setdefault(int(group[row]), []).append((row, column))
     best: list[Pair] = []
     for competing in members.values():
+        if len(competing) == 1:
+            best += competing
+            continue
         rows = sorted({row for row, _ in competing})
         columns = sorted({column for _, column in competing})
         matrix = np.zeros((len(rows), len(columns)))

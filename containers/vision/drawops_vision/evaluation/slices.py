@@ -19,10 +19,10 @@ SYMBOLS = frozenset('°℃℉ØøΦφ⌀∅²³¹½¼¾⅛⅜⅝⅞µμ±≤≥�
 CLASSES = {
     "chinese": "at least one Chinese character",
     "character": "one letter, digit or sign",
+    "quantity": "a number and its unit: 60.0 barg, 25%",
     "line number": 'at least three groups joined by - . or /, two of them with digits: 4"-WATER-1001-A1',
     "symbol": 'at least one of ° Ø ² ³ ½ µ ± " and their like',
     "number": "digits and . , : / - + only: 1.4306, 1:50, 2018-02-20",
-    "quantity": "a number and its unit: 60.0 barg, 25%",
     "tag": "letters and digits, at most one space: HV-1001, TV 4750.03",
     "word": "one word",
     "words": "anything else with spaces",
@@ -45,6 +45,8 @@ def text_class(text: str) -> str:
         return "chinese"
     if len(text.strip()) == 1:
         return "character"
+    if _QUANTITY.fullmatch(text):
+        return "quantity"
     groups = [group for group in re.split(r"[-./]", text) if group]
     letters = any(character.isalpha() for character in text)
     if len(groups) >= 3 and letters and sum(any(c.isdigit() for c in group) for group in groups) >= 2:
@@ -53,8 +55,6 @@ def text_class(text: str) -> str:
         return "symbol"
     if _NUMBER.fullmatch(text):
         return "number"
-    if _QUANTITY.fullmatch(text):
-        return "quantity"
     if letters and any(character.isdigit() for character in text) and text.count(" ") <= 1:
         return "tag"
     if _WORD.fullmatch(text):
