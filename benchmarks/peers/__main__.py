@@ -79,10 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else list(arguments)
     document: dict[str, Any] = {
         "when": datetime.now(UTC).strftime("%Y-%m-%d"),
-        # Folders outside the project are nobody else's.
-        "command": " ".join(
-            ["python -m benchmarks.peers", *(Path(one).name if one.startswith("/") else one for one in given)]
-        ),
+        "command": " ".join(["python -m benchmarks.peers", *map(_public, given)]),
         "machine": report.machine(),
         "threads": options.threads,
         "runs": options.runs,
@@ -91,6 +88,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     }
     _write(document, options.out, console)
     return 1 if failed else 0
+
+
+def _public(argument: str) -> str:
+    """An argument as the page may show it: folders of this machine are nobody else's."""
+    return Path(argument).name if Path(argument).is_absolute() else argument
 
 
 def _write(document: Mapping[str, Any], out: Path, console: Console) -> int:
