@@ -8,18 +8,21 @@ import sys
 from pathlib import Path
 
 import pytest
-from drawops_vision.sheets import SIZES, Look, generate
+from drawops_vision.sheets import SIZES, Kind, Look, generate
 from drawops_vision.sheets.__main__ import main
 from drawops_vision.sheets.faces import Face, simplex, vera
 from PIL import Image as Pillow
 
 DIGEST = """
 import hashlib
-from drawops_vision.sheets import Look, generate
+from drawops_vision.sheets import Kind, Look, generate
+for kind in Kind:
+    for look in (Look.CLEAN, Look.WORN):
+        sheet = generate(11, "A5", 150, look, kind=kind)
+        for data in (sheet.png(), sheet.jpeg(), sheet.tiff(), sheet.pdf(), repr(sheet.truth).encode()):
+            print(hashlib.sha256(data).hexdigest())
 for look in Look:
-    sheet = generate(11, "A5", 150, look)
-    for data in (sheet.png(), sheet.jpeg(), sheet.tiff(), sheet.pdf(), repr(sheet.truth).encode()):
-        print(hashlib.sha256(data).hexdigest())
+    print(hashlib.sha256(generate(12, "A5", 150, look).png()).hexdigest())
 """
 
 
@@ -33,7 +36,7 @@ def digests(hash_seed: str) -> list[str]:
 
 def test_the_same_seed_gives_the_same_bytes_in_another_process() -> None:
     first, second = digests("1"), digests("2")
-    assert len(set(first)) == 10, "two looks, four formats and the truth"
+    assert len(set(first)) == len(Kind) * 10 + len(Look), "two looks, four formats and the truth; all looks"
     assert first == second
 
 

@@ -17,20 +17,22 @@ from drawops_vision.sheets.raster import Transform, render
 Image = npt.NDArray[np.uint8]
 
 CASES = [
-    (1, "A3", Look.CLEAN),
-    (2, "A3", Look.CLEAN),
-    (3, "A3", Look.SCANNED),
-    (4, "A4", Look.SCANNED),
-    (5, "A2", Look.CLEAN),
+    (1, "A3", Look.CLEAN, Kind.PID),
+    (2, "A3", Look.CLEAN, Kind.MECHANICAL),
+    (3, "A3", Look.SCANNED, Kind.PID),
+    (4, "A4", Look.SCANNED, Kind.MECHANICAL),
+    (5, "A2", Look.CLEAN, Kind.PID),
+    (6, "A4", Look.SKEWED, Kind.PID),
+    (7, "A3", Look.SKEWED, Kind.MECHANICAL),
 ]
 LIGHT = 200
 """Darker is ink; the rest is the pale rim of anti-aliasing."""
 
 
-@pytest.fixture(scope="module", params=CASES, ids=lambda case: f"{case[1]}-{case[2]}-{case[0]}")
+@pytest.fixture(scope="module", params=CASES, ids=lambda case: "-".join(map(str, case)))
 def sheet(request: pytest.FixtureRequest) -> Sheet:
-    seed, size, look = request.param
-    return generate(seed, size, look=look)
+    seed, size, look, kind = request.param
+    return generate(seed, size, look=look, kind=kind)
 
 
 def texts_alone(sheet: Sheet) -> Image:
@@ -93,7 +95,8 @@ def test_nothing_but_the_text_is_inside_the_quad_of_a_clear_one(sheet: Sheet) ->
     """No pipe, frame line or symbol was drawn through it, over it or under it."""
     clean = render(sheet.drawing, sheet.transform)
     inside = mask(clean.shape, clear(sheet), 0.0)
-    assert not (clean[inside] != texts_alone(sheet)[inside]).any()
+    # A rim of anti-aliasing may reach in; it is too pale to see.
+    assert np.abs(clean[inside].astype(int) - texts_alone(sheet)[inside]).max() < 32
 
 
 def test_the_scan_shows_its_ink_where_the_truth_says(sheet: Sheet) -> None:

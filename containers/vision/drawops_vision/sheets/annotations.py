@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from drawops_vision.sheets import decoys, lettering, tables, words
+from drawops_vision.sheets.border import SMALLEST, second_frame
 from drawops_vision.sheets.draft import Draft, Spot
 from drawops_vision.sheets.model import (
     Circle,
@@ -24,8 +25,6 @@ from drawops_vision.sheets.model import (
 )
 
 TRIES = 25
-SMALLEST = 1.1
-"""mm; smaller letters nobody draws."""
 NEAR = (0.85, 1.5)
 """Gap in text heights between two texts that stand on one line and are two."""
 
@@ -41,6 +40,8 @@ def fill(draft: Draft, share: float = 1.0) -> None:
     weights = [KINDS[name][0] for name in names]
     for name in rng.choices(names, weights, k=max(3, round(35 * area * share))):
         KINDS[name][1](draft)
+    if rng.random() < 0.12:
+        second_frame(draft, draft.limits)
     if rng.random() < 0.6 * share:
         stamp(draft)
     if rng.random() < 0.35 * share:

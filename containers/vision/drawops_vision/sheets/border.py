@@ -1,12 +1,15 @@
 """What surrounds a drawing: frame with zones (ISO 5457), title block (ISO 7200), revisions, notes, legend."""
 
 import random
+from dataclasses import replace
 from itertools import pairwise
 
 from drawops_vision.sheets import words
 from drawops_vision.sheets.draft import Draft, Spot
 from drawops_vision.sheets.model import Horizontal, Rectangle, Vertical
 
+SMALLEST = 1.1
+"""mm; smaller letters nobody draws."""
 ZONE = 50.0
 STRIP = 5.0
 ZONE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
@@ -170,6 +173,117 @@ def _centred(draft: Draft, string: str, box: Rectangle, size: float, heading: bo
 
 
 def _title_block(draft: Draft, box: Rectangle, number: str, title: str) -> None:
+    """One of two fashions: captions above their values, or beside them."""
+    if draft.style.chinese is None and draft.rng.random() < 0.4:
+        _title_grid(draft, box, number, title)
+    else:
+        _title_cells(draft, box, number, title)
+
+
+def _title_grid(draft: Draft, box: Rectangle, number: str, title: str) -> None:
+    """Narrow rows: captions with their values behind them, as one text or as two that nearly touch."""
+    rng = draft.rng
+    x0, y0, x1, y1 = box
+    rows = rng.randint(6, 8)
+    step = (y1 - y0) / rows
+    height = min(draft.style.height, step * 0.55) / draft.style.height
+    large = {rng.randrange(1, rows - 1): title, rows - 1: number}
+    for row in range(rows):
+        top, bottom = y0 + row * step, y0 + (row + 1) * step
+        if row and rng.random() < 0.8:
+            draft.line([(x0, top), (x1, top)], draft.style.thin)
+        cells = rng.randint(1, 3) if row not in large else 1
+        edges = [x0 + (x1 - x0) * cell / cells for cell in range(cells + 1)]
+        for left, right in pairwise(edges):
+            if left > x0:
+                draft.line([(left, top), (left, bottom)], draft.style.thin)
+            inside = (left, top, right, bottom)
+            if row in large:
+                draft.within(inside, large[row], height * 1.25, rng.choice(list(Horizontal)), heading=True)
+                continue
+            caption, maker = rng.choice(CAPTIONS)
+            fashion = rng.random()
+            if fashion < 0.3:
+                draft.within(inside, caption, height)
+            elif fashion < 0.5:
+                draft.within(inside, f"{caption} {maker(rng)}", height)
+            else:
+                _beside(draft, inside, caption, maker(rng), height)
+
+
+CAPTIONS: tuple[tuple[str, words.Maker], ...] = (
+    ("Date:", words.date),
+    ("Datum", words.date),
+    ("Name", words.person),
+    ("Drawn by:", words.person),
+    ("Checked", words.person),
+    ("Gepr.", words.person),
+    ("Project no.:", words.drawing_number),
+    ("Order no.:", words.drawing_number),
+    ("Dwg. no. of customer:", words.drawing_number),
+    ("Ersatz für:", words.drawing_number),
+    ("Unit:", words.iso_tag),
+    ("Location:", words.iso_tag),
+    ("Ort", words.iso_tag),
+    ("Sheet:", lambda rng: f"{rng.randint(1, 40):03d}"),
+    ("of:", lambda rng: str(rng.randint(1, 40))),
+    ("Blatt", lambda rng: str(rng.randint(1, 9))),
+    ("Rev.:", lambda rng: rng.choice("ABCDEIO0123456789")),
+    ("Scale", lambda rng: rng.choice(("1:1", "1 : 50", "NTS", "1:2,5", "-"))),
+    ("Format", lambda rng: rng.choice(("A0", "A1", "A2", "A3", "A4", "594 x 841"))),
+    ("Status:", lambda rng: rng.choice(words.STATES)),
+    ("Client:", lambda rng: rng.choice(COMPANIES)),
+)
+
+
+def _beside(draft: Draft, box: Rectangle, caption: str, value: str, size: float) -> None:
+    """Two texts on one line, a letter or so apart, both shrunk until they fit."""
+    rng = draft.rng
+    x0, y0, x1, y1 = box
+    middle = (y0 + y1) / 2
+    texts = [draft.lettering(string, Spot((0.0, 0.0)), size) for string in (caption, value)]
+    widths = [text.bounds()[2] - text.bounds()[0] for text in texts]
+    gap = rng.uniform(0.9, 2.5) * texts[0].height
+    share = min(1.0, (x1 - x0 - 2.0) / (sum(widths) + gap))
+    x = x0 + 1.0
+    for text, width in zip(texts, widths, strict=True):
+        height = text.height * share
+        smaller = replace(text, height=height)
+        left = smaller.bounds()[0]
+        if height >= SMALLEST:
+            draft.put(replace(smaller, anchor=(x - left, middle + height / 2)))
+        x += (width + gap) * share
+
+
+def second_frame(draft: Draft, inside: Rectangle) -> None:
+    """Another frame over everything, of another size: what re-imported drawings bring with them."""
+    rng = draft.rng
+    x0, y0, x1, y1 = inside
+    dx, dy = rng.uniform(-4, 14), rng.uniform(-4, 14)
+    strip = rng.uniform(4, 7)
+    outer = (x0 + max(1.0, dx), y0 + max(1.0, dy), x1 - rng.uniform(1, 12), y1 - rng.uniform(1, 12))
+    inner = (outer[0] + strip, outer[1] + strip, outer[2] - strip, outer[3] - strip)
+    for box in (outer, inner):
+        draft.rectangle(box, draft.style.thin)
+    size = rng.uniform(1.8, strip - 1.5) / draft.style.height
+    columns, rows = rng.randint(3, 12), rng.randint(2, 8)
+    zones = [
+        (str(column + 1), (outer[0] + (outer[2] - outer[0]) * (column + 0.5) / columns, y))
+        for column in range(columns)
+        for y in ((outer[1] + inner[1]) / 2, (outer[3] + inner[3]) / 2)
+    ] + [
+        (ZONE_LETTERS[row], (x, outer[1] + (outer[3] - outer[1]) * (row + 0.5) / rows))
+        for row in range(rows)
+        for x in ((outer[0] + inner[0]) / 2, (outer[2] + inner[2]) / 2)
+    ]
+    for name, middle in zones:
+        text = draft.lettering(name, Spot(middle, 0.0, Horizontal.CENTRE, Vertical.MIDDLE), size)
+        # Over a line always, over another text only now and then: most of those nobody could read.
+        if not draft.holds_text(text.bounds()) or rng.random() < 0.25:
+            draft.put(text)
+
+
+def _title_cells(draft: Draft, box: Rectangle, number: str, title: str) -> None:
     """Rows of cells; every cell has a small caption at its top and its value below."""
     rng = draft.rng
     x0, y0, x1, y1 = box

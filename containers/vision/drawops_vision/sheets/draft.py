@@ -32,7 +32,7 @@ GAP = 0.55
 WORD_GAP = 1.3
 """Least distance in text heights to another text on the same line: closer, two texts would read as one."""
 INK, TEXT = 1, 2
-NEAR = 0.1
+NEAR = 0.13
 """What comes nearer than this to a text's box, in mm, may darken a pixel of it."""
 NARROWEST = 0.7
 DASHED = (2.4, 1.2)
@@ -51,6 +51,7 @@ class Style:
         thin, medium, thick: pens in mm.
         chinese: lettering of texts with Chinese characters; None on a sheet without.
         spacing: added between characters, in text heights.
+        shared_display: instruments in the control room get a square around their circle (ISA-5.1).
     """
 
     height: float
@@ -62,6 +63,7 @@ class Style:
     thick: float
     chinese: Face | None = None
     spacing: float = 0.0
+    shared_display: bool = False
 
     @property
     def module(self) -> float:

@@ -74,4 +74,5 @@ def style(rng: random.Random, height: float, chinese: str = "") -> Style:
         thick=rng.choice((0.35, 0.4, 0.5, 0.7)),
         chinese=noto_chinese(chinese) if chinese else None,
         spacing=spacing(rng),
+        shared_display=rng.random() < 0.3,
     )

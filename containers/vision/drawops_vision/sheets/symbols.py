@@ -104,6 +104,8 @@ def balloon(draft: Draft, centre: Point, letters: str, number: str, in_panel: bo
     k = draft.style.module
     radius = BALLOON * k
     x, y = centre
+    if in_panel and draft.style.shared_display:
+        draft.rectangle(balloon_box(draft, centre), draft.style.medium, Fill.PAPER)
     draft.circle(centre, radius, draft.style.medium, Fill.PAPER)
     if in_panel:
         draft.line([(x - radius, y), (x + radius, y)])
