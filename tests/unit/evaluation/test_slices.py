@@ -1,6 +1,7 @@
 """Scores by class of text, angle and glyph height."""
 
 import pytest
+from drawops_vision.evaluation.predictions import Prediction
 from drawops_vision.evaluation.scoring import Label, Quad, match
 from drawops_vision.evaluation.slices import AXES, CLASSES, glyph_height, height_class, slices, text_class
 from hypothesis import given
@@ -19,9 +20,12 @@ from tests.unit.evaluation.shapes import box, read
         ('4"-WATER-1001-A1', "line number"),
         ("MNb-47121-75HB13-80", "line number"),
         ("TA99-LR003.22010-80-10CA01B1 NU 104", "line number"),
+        (".A20.C03.A80.", "line number"),
         ("20 °C", "symbol"),
+        ("5.0 bar / 100 °C", "symbol"),
         ("Ø50", "symbol"),
         ("1.4306", "number"),
+        ("25 25", "number"),
         ("2018-02-20", "number"),
         ("1:50", "number"),
         ("-45,5", "number"),
@@ -34,6 +38,7 @@ from tests.unit.evaluation.shapes import box, read
         ("Behälter", "word"),
         ("Location:", "word"),
         ("DO NOT SCALE DRAWING", "words"),
+        ("Design Temp. max. Chamber 1 / 2", "words"),
         ("???", "other"),
     ],
 )
@@ -59,13 +64,17 @@ def test_a_border_belongs_to_the_upper_height(height: float, expected: str) -> N
     assert height_class(box(0, 0, 100, height)) == expected
 
 
-def test_recall_counts_labels_and_precision_predictions_of_a_slice() -> None:
-    number, tag = Label("100", box(0, 0)), Label("HV-1", box(0, 100))
-    found = slices(match([number, tag], [read(number), read(tag, "1001")]), "class")
-    assert (found["number"].recall, found["number"].precision) == (1, 0.5)  # the tag was read as a number
-    assert (found["tag"].recall, found["tag"].precision, found["tag"].cer) == (0, None, 0.75)
-    assert found["tag"].detection_recall == 1
+def test_a_prediction_counts_where_the_label_that_it_answers_counts() -> None:
+    number, tag = Label("100", box(0, 0)), Label("HV-1", box(0, 100, height=13))
+    loose = Prediction("1001", box(0, 99, height=16))
+    false = Prediction("200", box(0, 500))
+    matching = match([number, tag], [read(number), loose, false])
+    found = slices(matching, "class")
+    assert (found["tag"].precision, found["tag"].recall, found["tag"].f1) == (0, 0, 0)
+    assert (found["tag"].detection_recall, found["tag"].cer) == (1, 0.75)
+    assert (found["number"].precision, found["number"].recall) == (0.5, 1)  # the false one is a number
     assert found["word"].f1 is None
+    assert slices(matching, "height")["<14"].predictions == 3
 
 
 @given(
@@ -87,6 +96,6 @@ def test_the_slices_of_each_axis_add_up_to_the_whole(labels: list[Label]) -> Non
         parts = slices(matching, axis).values()
         assert sum(part.labels for part in parts) == score.labels
         assert sum(part.predictions for part in parts) == score.predictions
-        assert sum(part.found for part in parts) == sum(part.right for part in parts) == score.correct
+        assert sum(part.correct for part in parts) == score.correct
         assert sum(part.edits for part in parts) == score.edits
         assert sum(part.detected for part in parts) == score.detected

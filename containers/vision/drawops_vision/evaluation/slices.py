@@ -1,9 +1,9 @@
 """Parts of a score: by the class of a text, by its angle, by its glyph height.
 
-A label belongs to the slice that its own string and quad put it in, a prediction likewise. So recall,
-detection recall and CER of a slice are taken over its labels, precision over its predictions; F1 is their
-harmonic mean. Class and height of a correct pair agree or nearly so; its angles may not (an ``8`` reads the
-same upside down).
+A label belongs to the slice that its string and quad put it in. A prediction belongs to the slice of the
+label that it answers (IoU >= 0.5), whatever it says, and only a false one to that of its own string and quad,
+as COCO does with its area ranges: a reader with loose quads would else move its reads to another height than
+the labels, and precision and recall of a slice would be about different texts.
 """
 
 import math
@@ -19,10 +19,10 @@ SYMBOLS = frozenset('°℃℉ØøΦφ⌀∅²³¹½¼¾⅛⅜⅝⅞µμ±≤≥�
 CLASSES = {
     "chinese": "at least one Chinese character",
     "character": "one letter, digit or sign",
-    "quantity": "a number and its unit: 60.0 barg, 25%",
-    "line number": 'at least three groups joined by - . or /, two of them with digits: 4"-WATER-1001-A1',
-    "symbol": 'at least one of ° Ø ² ³ ½ µ ± " and their like',
     "number": "digits and . , : / - + only: 1.4306, 1:50, 2018-02-20",
+    "quantity": "a number and its unit in plain letters: 60.0 barg, 25%",
+    "line number": 'three groups joined by - . or /, two of them with digits: 4"-WATER-1001-A1',
+    "symbol": 'at least one of ° Ø ² ³ ½ µ ± " and their like',
     "tag": "letters and digits, at most one space: HV-1001, TV 4750.03",
     "word": "one word",
     "words": "anything else with spaces",
@@ -45,21 +45,27 @@ def text_class(text: str) -> str:
         return "chinese"
     if len(text.strip()) == 1:
         return "character"
+    if _NUMBER.fullmatch(text):
+        return "number"
     if _QUANTITY.fullmatch(text):
         return "quantity"
-    groups = [group for group in re.split(r"[-./]", text) if group]
-    letters = any(character.isalpha() for character in text)
-    if len(groups) >= 3 and letters and sum(any(c.isdigit() for c in group) for group in groups) >= 2:
+    if any(_is_line_number(part) for part in text.split()):
         return "line number"
     if SYMBOLS & set(text):
         return "symbol"
-    if _NUMBER.fullmatch(text):
-        return "number"
+    letters = any(character.isalpha() for character in text)
     if letters and any(character.isdigit() for character in text) and text.count(" ") <= 1:
         return "tag"
     if _WORD.fullmatch(text):
         return "word"
     return "words" if " " in text.strip() else "other"
+
+
+def _is_line_number(part: str) -> bool:
+    groups = [group for group in re.split(r"[-./]", part) if group]
+    numbered = sum(any(character.isdigit() for character in group) for group in groups)
+    letters = any(character.isalpha() for character in part)
+    return len(part) >= 8 and len(groups) >= 3 and numbered >= 2 and letters
 
 
 def glyph_height(quad: Quad) -> float:
@@ -91,10 +97,9 @@ class SliceCounts:
 
     Attributes:
         labels: of this slice.
-        predictions: of this slice.
+        predictions: that answer them, and false ones of this slice.
         detected: labels that some prediction lies on (IoU >= 0.5).
-        found: labels that were read right.
-        right: predictions that are right.
+        correct: labels that were read right.
         characters: of the labels.
         edits: of the labels.
     """
@@ -102,8 +107,7 @@ class SliceCounts:
     labels: int = 0
     predictions: int = 0
     detected: int = 0
-    found: int = 0
-    right: int = 0
+    correct: int = 0
     characters: int = 0
     edits: int = 0
 
@@ -113,20 +117,17 @@ class SliceCounts:
     @property
     def recall(self) -> float | None:
         """Share of the labels that were read right; None when there are none."""
-        return self.found / self.labels if self.labels else None
+        return self.correct / self.labels if self.labels else None
 
     @property
     def precision(self) -> float | None:
         """Share of the predictions that are right; None when there are none."""
-        return self.right / self.predictions if self.predictions else None
+        return self.correct / self.predictions if self.predictions else None
 
     @property
     def f1(self) -> float | None:
         """Harmonic mean of precision and recall; None when there are no labels."""
-        if not self.labels:
-            return None
-        precision, recall = self.precision or 0.0, self.recall or 0.0
-        return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+        return 2 * self.correct / (self.labels + self.predictions) if self.labels else None
 
     @property
     def detection_recall(self) -> float | None:
@@ -143,17 +144,21 @@ def slices(matching: Matching[T, P], axis: str) -> dict[str, SliceCounts]:
     """The counts of every slice along an axis (a key of `AXES`), in the order of tables."""
     key, names = AXES[axis]
     detected = {row for row, _ in matching.detected}
-    found = {row for row, _ in matching.correct}
-    right = {column for _, column in matching.correct}
+    answers = {column: row for row, column in matching.correct}
+    correct = set(answers.values())
+    for row, column in matching.detected:
+        if row not in correct:
+            answers.setdefault(column, row)
     counts = dict.fromkeys(names, SliceCounts())
     for row, label in enumerate(matching.labels):
         counts[key(label)] += SliceCounts(
             labels=1,
             detected=row in detected,
-            found=row in found,
+            correct=row in correct,
             characters=len(label.text),
             edits=matching.edits[row],
         )
     for column, prediction in enumerate(matching.predictions):
-        counts[key(prediction)] += SliceCounts(predictions=1, right=column in right)
+        answered = matching.labels[answers[column]] if column in answers else prediction
+        counts[key(answered)] += SliceCounts(predictions=1)
     return counts
