@@ -349,6 +349,8 @@ class _Sheet:
         """Read samples of the strings and compare; all text objects are switched off."""
         layer = [_layer_text(string) for string in strings]
         chosen = reconciliation.choose(layer, reader.alphabet)
+        if not chosen:
+            return reconciliation.Verdict()
         samples = [self._sample(strings[position]) for position in chosen]
         readings = reader.lines([shown for shown, _ in samples])
         comparisons = [
@@ -357,9 +359,8 @@ class _Sheet:
         ]
         # Lines and pictures behind a text can keep it from being read: once more, the ink of the text alone.
         again = [index for index, one in enumerate(comparisons) if not one.agrees]
-        for index, (read, confidence) in zip(
-            again, reader.lines([samples[index][1] for index in again]), strict=True
-        ):
+        alone = reader.lines([samples[index][1] for index in again]) if again else []
+        for index, (read, confidence) in zip(again, alone, strict=True):
             comparisons[index] = replace(comparisons[index], read=read, confidence=confidence)
         return reconciliation.judge(comparisons)
 

@@ -424,6 +424,52 @@ def test_a_type_3_font_with_a_wrong_table_is_read_by_ocr_instead(line_reader: Li
     assert shows(page, 40, 100, line_reader, width=40) == "HLT"
 
 
+def test_a_block_that_is_used_twice_is_read_in_both_places(line_reader: LineReader) -> None:
+    def draw(canvas: Canvas) -> None:
+        canvas.beginForm("block", 0, 0, WIDTH, HEIGHT)
+        rows(canvas, ("PUMP P-1234",))
+        canvas.endForm()
+        canvas.doForm("block")
+        canvas.translate(250, 0)
+        canvas.rotate(90)
+        canvas.doForm("block")
+
+    data = drawn(draw)
+    page = only(data, line_reader)
+    assert layer(page) == ["PUMP P-1234"] * 2
+    assert (page.pixels == 255).all()
+    ink = rasterise.render_page(data, 1) < 128
+    for text in page.layer:
+        inside = np.zeros(ink.shape, np.uint8)
+        cv2.fillConvexPoly(inside, text.quad.round().astype(np.int32), (1,))
+        assert ink[inside == 1].any()
+        ink[cv2.dilate(inside, np.ones((5, 5), np.uint8)) == 1] = False
+    assert not ink.any()
+
+
+def test_a_wrong_layer_is_shown_to_the_recogniser_inside_blocks_too(line_reader: LineReader) -> None:
+    def draw(canvas: Canvas) -> None:
+        canvas.beginForm("block", 0, 0, WIDTH, HEIGHT)
+        rows(canvas)
+        canvas.endForm()
+        canvas.doForm("block")
+
+    data = drawn(draw)
+    table = shuffled()
+    writer = pypdf.PdfWriter(clone_from=io.BytesIO(data))
+    for one in writer._objects:
+        if isinstance(one, DictionaryObject) and one.get("/BaseFont") == "/Helvetica":
+            stream = StreamObject()
+            stream.set_data(table)
+            one[NameObject("/ToUnicode")] = writer._add_object(stream)
+            break
+    out = io.BytesIO()
+    writer.write(out)
+    page = only(out.getvalue(), line_reader)
+    assert page.layer == ()
+    assert shows(page, 20, 160, line_reader) == "PUMP P-1234"
+
+
 def test_one_show_operator_a_character_makes_whole_strings(line_reader: LineReader) -> None:
     def draw(canvas: Canvas) -> None:
         canvas.setFont("Helvetica", 12)
