@@ -38,7 +38,7 @@ MOST_DRAWN = 1000
 LARGEST_REGION = 4_000_000
 # A string smaller than this (pixels) in both directions is a speck.
 SPECK = 3.0
-# Equal strings whose middles are this near (pixels), and nearer than half a height, are one.
+# Equal strings whose middles are this near (pixels), and nearer than a quarter of their height, are one.
 SAME_PLACE = 20.0
 # Samples are drawn so that their text is this high, with a margin of this fraction, as the networks expect.
 SAMPLE_HEIGHT = 36
@@ -234,7 +234,7 @@ def _layer_texts(strings: list[text_layer.String]) -> Iterator[LayerText]:
         middle = text.quad.mean(axis=0)
         x, y = (int(value // SAME_PLACE) for value in middle)
         around = [(text.text, x + i, y + j) for i in (-1, 0, 1) for j in (-1, 0, 1)]
-        reach = float(np.hypot(*(text.quad[3] - text.quad[0]))) / 2
+        reach = float(np.hypot(*(text.quad[3] - text.quad[0]))) / 4
         if text.text and not any(
             one in known and np.hypot(*(known[one] - middle)) < min(reach, SAME_PLACE) for one in around
         ):

@@ -159,7 +159,7 @@ def test_text_over_lines_and_white_on_black_is_believed(line_reader: LineReader)
 
 def test_fake_bold_type_is_one_string_and_leaves_no_ghost(line_reader: LineReader) -> None:
     def draw(canvas: Canvas) -> None:
-        for shift in (0, 0.2, 0.4, 2.5):
+        for shift in (0, 0.2, 0.4, 1.5):
             rows(canvas, x=20 + shift)
 
     page = only(drawn(draw), line_reader)
