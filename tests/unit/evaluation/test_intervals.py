@@ -44,9 +44,13 @@ def test_the_interval_of_many_sheets_is_that_of_the_normal_distribution() -> Non
 
 
 def test_draws_without_a_figure_are_left_out() -> None:
-    found = bootstrap.interval(np.array([[1, 2], [0, 0]]), share)
+    found = bootstrap.interval(np.array([[1, 2], [1, 2], [0, 0]]), share)
     assert found == bootstrap.Interval(0.5, 0.5)
-    assert bootstrap.interval(np.array([[0, 0], [0, 0]]), share) is None
+
+
+@pytest.mark.parametrize("counts", [[[1, 2], [0, 0], [0, 0]], [[0, 0], [0, 0]]])
+def test_what_occurs_on_one_sheet_only_gets_no_interval(counts: list[list[int]]) -> None:
+    assert bootstrap.interval(np.array(counts), share) is None
 
 
 def test_nothing_predicted_has_no_calibration() -> None:

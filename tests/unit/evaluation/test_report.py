@@ -184,6 +184,16 @@ def test_the_same_mistake_is_one_example_with_its_count() -> None:
     ]
 
 
+def test_characters_that_look_the_same_are_told_apart() -> None:
+    micro, mu = "\u00b5", "\u03bc"
+    truths = labels(f"5 {micro}m")
+    reads = [read(truths[0], f"5 {mu}m")]
+    made = report.build(sheets({"a.png": truths}, {"a.png": reads}), name="n", labels="l", predictions="p")
+    for text in (html(made, lambda name: None), markdown(made)):
+        assert "U+00B5" in text
+        assert "U+03BC" in text
+
+
 def test_the_worst_errors_come_first() -> None:
     truths = labels("A", "A LONG NOTE", "PUMP")
     made = report.build(sheets({"a.png": truths}, {"a.png": []}), name="n", labels="l", predictions="p")

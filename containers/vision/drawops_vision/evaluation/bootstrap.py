@@ -44,10 +44,10 @@ def interval(
         seed: the same seed gives the same interval.
 
     Returns:
-        None from fewer than two sheets, or when no draw has a figure.
+        None when fewer than two sheets have a figure of their own: their spread is unknown.
     """
     sheets = len(counts)
-    if sheets < 2:
+    if sum(figure(row) is not None for row in counts.tolist()) < 2:
         return None
     random = np.random.default_rng(seed)
     times = random.multinomial(sheets, np.full(sheets, 1 / sheets), size=resamples)
@@ -57,8 +57,5 @@ def interval(
     drawn = np.repeat(
         np.array([np.nan if value is None else value for value in values], dtype=np.float64), repeats
     )
-    drawn = drawn[~np.isnan(drawn)]
-    if not len(drawn):
-        return None
-    low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    low, high = np.nanquantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Interval(float(low), float(high))

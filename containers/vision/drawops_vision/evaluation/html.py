@@ -38,7 +38,9 @@ def html(report: Report, pictures: Pictures) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(number=markdown.number, interval=markdown.interval, visible=_visible)
+    environment.filters.update(
+        number=markdown.number, interval=markdown.interval, visible=_visible, points=markdown.code_points
+    )
     crops = _crops(report, pictures)
     return environment.get_template("report.html.j2").render(
         report=report,

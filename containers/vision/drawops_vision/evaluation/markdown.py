@@ -43,7 +43,14 @@ def markdown(report: Report) -> str:
             "## Commonest confusions",
             table(
                 ("stands", "read", "count"),
-                [(code(each.stands), code(each.read), each.count) for each in report.confusions],
+                [
+                    (
+                        f"{code(each.stands)} {code_points(each.stands)}".rstrip(),
+                        f"{code(each.read)} {code_points(each.read)}".rstrip(),
+                        each.count,
+                    )
+                    for each in report.confusions
+                ],
             ),
         ]
     return "\n\n".join(parts) + "\n"
@@ -89,6 +96,11 @@ def code(text: str) -> str:
         fence += "`"
     space = " " if text[0] in "` " or text[-1] in "` " else ""
     return f"{fence}{space}{text}{space}{fence}"
+
+
+def code_points(text: str) -> str:
+    """``U+00B5`` of the characters beyond ASCII: a micro sign and a Greek mu look the same."""
+    return " ".join(f"U+{ord(character):04X}" for character in text if not character.isascii())
 
 
 def _trio(trio: Trio) -> tuple[str, str, str]:
