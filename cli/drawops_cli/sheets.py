@@ -41,6 +41,7 @@ class SheetKind(StrEnum):
 
     PID = "pid"
     MECHANICAL = "mechanical"
+    ISOMETRIC = "isometric"
 
 
 class Format(StrEnum):
@@ -59,7 +60,7 @@ def sheets(
     look: Annotated[
         SheetLook, typer.Option(help="Straight from CAD, or scanned; worn: with several faults.")
     ] = SheetLook.CLEAN,
-    kind: Annotated[SheetKind, typer.Option(help="Piping and instrumentation, or parts.")] = SheetKind.PID,
+    kind: Annotated[SheetKind, typer.Option(help="P&ID, part drawing or piping isometric.")] = SheetKind.PID,
     file_format: Annotated[
         Format, typer.Option("--format", help="pdf: vectors with a text layer.")
     ] = Format.PNG,

@@ -17,12 +17,12 @@ from drawops_vision.sheets.model import Item, Text
 from drawops_vision.sheets.raster import render
 from drawops_vision.sheets.scan import WORST_SKEW, Scanner
 
-SEEDS = range(40, 52)
+SEEDS = range(40, 56)
 
 
 @pytest.fixture(scope="module", params=list(Kind))
 def texts(request: pytest.FixtureRequest) -> list[Text]:
-    """The texts of a dozen A3 sheets of one kind."""
+    """The texts of sixteen A3 sheets of one kind."""
     return [text for seed in SEEDS for text in generate(seed, "A3", kind=request.param).drawing.texts]
 
 
@@ -46,7 +46,7 @@ FEATURES: dict[str, Callable[[Text], bool]] = {
     "a reference designation": matching(r"[=+.-]?[A-Z]\d\d(\.[A-Z]\d\d)+.*"),
     "a value of which only the unit is filled in": matching("/ (/ )?.+"),
     "two sizes": matching(r"(DN )?-?\d+ ?/ ?\d+"),
-    "a value with a space before its unit": matching(r"[-+]?[\d.,]+ (°C|bar|mm|m³/h|kW|%).*"),
+    "a value with a space before its unit": matching(r"[-+]?[\d.,]+ [a-zA-Z°µ%].*"),
     "a raised digit": matching(".*[²³].*"),
     "a decimal comma": matching(r".*\d,\d.*"),
     "a date": matching(r"\d{4}-\d\d-\d\d|\d\d?\.\d\d?\.\d{2,4}|.*-(JAN|MAY|OCT|DEC)-.*"),
@@ -59,7 +59,7 @@ FEATURES: dict[str, Callable[[Text], bool]] = {
 
 
 @pytest.mark.parametrize("feature", FEATURES)
-def test_a_dozen_sheets_hold(feature: str, texts: list[Text]) -> None:
+def test_sixteen_sheets_hold(feature: str, texts: list[Text]) -> None:
     assert sum(map(FEATURES[feature], texts)) >= 2
 
 
@@ -114,12 +114,14 @@ def test_a_tidy_sheet_has_none_of_it() -> None:
 @pytest.mark.parametrize("kind", Kind)
 def test_shapes_that_look_like_letters_are_drawn_but_not_in_the_truth(kind: Kind) -> None:
     """Small separate blots of ink remain when all texts are taken away."""
-    sheet = generate(43, "A3", kind=kind)
-    shapes: list[Item] = [item for item in sheet.drawing.items if not isinstance(item, Text)]
-    without = render(replace(sheet.drawing, items=shapes), sheet.transform)
-    _, _, stats, _ = cv2.connectedComponentsWithStats((without < 128).astype(np.uint8))
-    small = [s for s in stats[1:] if 15 < s[cv2.CC_STAT_HEIGHT] < 90 and 5 < s[cv2.CC_STAT_WIDTH] < 120]
-    assert len(small) >= 3
+    found = 0
+    for seed in range(43, 47):
+        sheet = generate(seed, "A3", kind=kind)
+        shapes: list[Item] = [item for item in sheet.drawing.items if not isinstance(item, Text)]
+        without = render(replace(sheet.drawing, items=shapes), sheet.transform)
+        _, _, stats, _ = cv2.connectedComponentsWithStats((without < 128).astype(np.uint8))
+        found += sum(15 < s[cv2.CC_STAT_HEIGHT] < 90 and 5 < s[cv2.CC_STAT_WIDTH] < 120 for s in stats[1:])
+    assert found >= 10
 
 
 @pytest.mark.parametrize("kind", Kind)

@@ -190,13 +190,12 @@ def test_two_texts_on_a_line_stand_apart() -> None:
     """Nearer than a letter they would read as one string, which the truth then could not call wrong."""
     for seed in range(6):
         texts = [text for text in generate(seed, "A3").drawing.texts if text.angle == 0 and text.clear]
-        for text in texts:
-            _, y0, x1, y1 = text.bounds()
-            for other in texts:
-                left, top, _, bottom = other.bounds()
-                overlap = min(y1, bottom) - max(y0, top)
-                if other is not text and left >= x1 and overlap > 0.5 * text.height:
-                    assert left - x1 > 0.7 * text.height, (text.string, other.string)
+        boxes = np.array([text.bounds() for text in texts])
+        for text, (_, y0, x1, y1) in zip(texts, boxes, strict=True):
+            beside = np.minimum(y1, boxes[:, 3]) - np.maximum(y0, boxes[:, 1]) > 0.5 * text.height
+            right_of = boxes[:, 0] >= x1
+            gaps = boxes[beside & right_of, 0] - x1
+            assert (gaps > 0.7 * text.height).all(), (seed, text.string)
 
 
 def test_on_a_tidy_sheet_text_along_a_riser_reads_upwards_and_all_other_from_left_to_right() -> None:

@@ -12,7 +12,7 @@ One seed gives the same bytes every time. How it is built, and where it grows:
     border.py   frame, title block, revisions, notes; tables.py: tables of any content
     annotations.py, decoys.py   what makes real sheets hard to read, on sheets of every kind
     symbols.py, equipment.py                                        (other symbols: an entry each)
-    pid.py, mechanical.py   content: piping and instrumentation diagrams, part drawings (a module a kind)
+    pid.py, mechanical.py, isometric.py   content: a module a kind
     raster.py   drawing -> grey picture          pdf.py   drawing -> vector PDF or scanned PDF
     scan.py     the scanned looks                                   (other faults: more fields of `Scanner`)
     truth.py    texts with their quads, Label.txt, JSON
@@ -26,7 +26,7 @@ from functools import cached_property
 
 from PIL import Image as Pillow
 
-from drawops_vision.sheets import mechanical, pid
+from drawops_vision.sheets import isometric, mechanical, pid
 from drawops_vision.sheets.model import Drawing
 from drawops_vision.sheets.pdf import scanned_pdf, vector_pdf
 from drawops_vision.sheets.raster import LITTLE_SKEW, Image, Transform, render
@@ -51,6 +51,7 @@ class Kind(StrEnum):
 
     PID = "pid"
     MECHANICAL = "mechanical"
+    ISOMETRIC = "isometric"
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,7 @@ class Sheet:
 _DRAW: dict[Kind, Callable[[int, float, float, bool, bool], Drawing]] = {
     Kind.PID: pid.draw,
     Kind.MECHANICAL: mechanical.draw,
+    Kind.ISOMETRIC: isometric.draw,
 }
 
 

@@ -49,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
         "--kind",
         choices=[kind.value for kind in Kind],
         default="pid",
-        help="what the sheets show: piping and instrumentation, or parts (default pid)",
+        help="P&ID, part drawing or piping isometric (default pid)",
     )
     command.add_argument("--size", choices=list(SIZES), default="A3", help="paper, landscape (default A3)")
     command.add_argument("--dpi", type=int, default=300, metavar="N", help="50 to 1200 (default 300)")

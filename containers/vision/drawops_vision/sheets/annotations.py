@@ -488,6 +488,6 @@ KINDS: dict[str, tuple[int, Callable[[Draft], None]]] = {
     "wide": (4, _wide),
     "framed": (6, _framed),
     "prose": (4, _prose),
-    "decoy": (10, _decoy),
+    "decoy": (13, _decoy),
 }
 """How often, and what draws it."""

@@ -56,9 +56,9 @@ def draw(seed: int, width: float, height: float, chinese: bool = False, hard: bo
     bottom = border.part_strip(draft, inside, number, rng.choice(PARTS))
     if chinese:
         border.chinese_notes(draft, (inside[0], inside[1], inside[2], bottom))
-    _Views(draft, (inside[0], inside[1], inside[2], bottom)).draw()
+    Views(draft, (inside[0], inside[1], inside[2], bottom)).draw()
     if hard:
-        annotations.fill(draft, 0.5)
+        annotations.fill(draft, 0.7)
     draft.settle()
     return drawing
 
@@ -78,8 +78,8 @@ def readable(angle: float) -> float:
     return round((angle + 90.0) % 180.0 - 90.0, 6)
 
 
-class _Views:
-    """Draws views, keeps their texts, and places these in the end."""
+class Views:
+    """Draws views and their dimensions, keeps the texts of these, and places them in the end."""
 
     def __init__(self, draft: Draft, area: Rectangle) -> None:
         self.draft = draft
@@ -94,10 +94,11 @@ class _Views:
         self.grey = self.rng.choice((0, 0, 0, 0, 50, 90))
 
     def draw(self) -> None:
+        """Two to twelve views and their texts."""
         rng, draft = self.rng, self.draft
         x0, y0, x1, y1 = self.area
         if rng.random() < 0.5:
-            self._table()
+            self.list_corner()
         columns = max(1, min(4, round((x1 - x0) / rng.uniform(95, 150))))
         rows = max(1, min(3, round((y1 - y0) / rng.uniform(90, 130))))
         kinds = [self._disc, self._plate, self._shaft, self._section, self._bracket]
@@ -114,6 +115,11 @@ class _Views:
             box = (cell[0] + margin, cell[1] + margin, cell[2] - margin, cell[3] - margin)
             if box[2] - box[0] > 14 and box[3] - box[1] > 14 and draft.is_free(box):
                 kinds[index % len(kinds)](box)
+        self.place_texts()
+
+    def place_texts(self) -> None:
+        """Draw the texts of all dimensions, each where there is room."""
+        rng, draft = self.rng, self.draft
         for candidates in self.pending:
             for texts in candidates:
                 if all(draft.is_clear(text, 0.25) for text in texts):
@@ -133,14 +139,18 @@ class _Views:
         left, top, right, bottom = self.area
         return left < x0 and top < y0 and x1 < right and y1 < bottom
 
-    def _table(self) -> None:
+    def list_corner(self) -> None:
+        """A list of parts, holes or welds in a corner."""
         draft = self.draft
         x0, y0, x1, y1 = self.area
         table = tables.listing(draft, 0.35 * (y1 - y0), heads_below=self.rng.random() < 0.4)
-        if table.width < 0.6 * (x1 - x0):
-            left = self.rng.random() < 0.5
-            low = self.rng.random() < 0.5
-            table.draw(draft, (x0 if left else x1 - table.width, y1 - table.height if low else y0))
+        left, low = self.rng.random() < 0.5, self.rng.random() < 0.5
+        x, y = x0 if left else x1 - table.width, y1 - table.height if low else y0
+        # One millimetre less on each side: the table's edge stands on the frame.
+        if table.width < 0.6 * (x1 - x0) and draft.is_free(
+            (x + 1, y + 1, x + table.width - 1, y + table.height - 1), 0.0
+        ):
+            table.draw(draft, (x, y))
 
     # Lines ------------------------------------------------------------------------------------------------
 
@@ -220,7 +230,7 @@ class _Views:
             for text, dx, dy in parts
         ]
 
-    def _write(self, string: str, a: Point, b: Point) -> None:
+    def write(self, string: str, a: Point, b: Point) -> None:
         """A dimension's text along the line from `a` to `b`: over its middle, under it or further along."""
         angle = 0.0 if self.level else readable(math.degrees(math.atan2(b[1] - a[1], b[0] - a[0])))
         if abs(angle + 90.0) < 0.01:
@@ -240,7 +250,7 @@ class _Views:
             candidates.append(self._dimension_texts(string, _along(a, b, share), angle, rise))
         self.pending.append(candidates)
 
-    def _callout(
+    def callout(
         self, lines: Sequence[str], start: Point, sides: Sequence[float], boxed: bool = False
     ) -> None:
         """A leader from `start`, at one of the angles `sides`, to a shelf with texts over and under it."""
@@ -269,6 +279,11 @@ class _Views:
                     self.draft.rectangle((x0 - gap, y0 - gap, x1 + gap, y1 + gap))
                 return
 
+    def letter(self, string: str, middle: Point) -> None:
+        """A text with its middle at `middle`."""
+        text = self._text(string, middle, 0.0)
+        self.draft.put(replace(text, horizontal=Horizontal.CENTRE, vertical=Vertical.MIDDLE))
+
     # Dimensions -------------------------------------------------------------------------------------------
 
     def _length(self, a: Point, b: Point) -> str:
@@ -292,7 +307,7 @@ class _Views:
             self._line([(p[0] - ux * reach, p[1] - uy * reach), (q[0] + ux * reach, q[1] + uy * reach)])
             self._arrow(p, (ux, uy))
             self._arrow(q, (-ux, -uy))
-        self._write(string or self._length(a, b), p, q)
+        self.write(string or self._length(a, b), p, q)
 
     def radial(self, centre: Point, radius: float, angle: float, outside: bool = True) -> None:
         """A diameter or radius along a slanted line through the circle's edge."""
@@ -304,7 +319,7 @@ class _Views:
         start = centre if outside else (centre[0] - ux * radius, centre[1] - uy * radius)
         self._line([start if self.rng.random() < 0.5 else edge, end])
         self._arrow(edge, (-ux, -uy))
-        self._write(string, edge, end)
+        self.write(string, edge, end)
 
     def angular(self, vertex: Point, start: float, end: float, radius: float) -> None:
         """An angle with its arc and both legs."""
@@ -317,7 +332,7 @@ class _Views:
         x, y = vertex[0] + radius * math.cos(middle), vertex[1] + radius * math.sin(middle)
         tangent = readable((start + end) / 2 + 90.0)
         turn = math.radians(tangent)
-        self._write(words.angle(self.rng), (x - math.cos(turn) * 3, y - math.sin(turn) * 3),
+        self.write(words.angle(self.rng), (x - math.cos(turn) * 3, y - math.sin(turn) * 3),
                     (x + math.cos(turn) * 3, y + math.sin(turn) * 3))  # fmt: skip
 
     def frame(self, at: Point, tip: Point | None) -> None:
@@ -450,9 +465,9 @@ class _Views:
         if rng.random() < 0.5:
             self.finish((rng.uniform(x0, x1), y0 - 0.3))
         for _ in range(rng.choice((0, 0, 1, 2))):
-            self._part_number((rng.uniform(x0, x1), rng.uniform(y0, y1)))
+            self.part_number((rng.uniform(x0, x1), rng.uniform(y0, y1)))
 
-    def _part_number(self, start: Point) -> None:
+    def part_number(self, start: Point) -> None:
         """A number in a circle on a leader."""
         rng, h, draft = self.rng, self.h, self.draft
         for _ in range(8):
@@ -510,7 +525,7 @@ class _Views:
         for angle in self._slants(rng.choice((2, 3))):
             self.radial(centre, rng.choice((radius, radius, bore, ring)), angle)
         at, _small = holes[0]
-        self._callout(
+        self.callout(
             [words.hole(rng)] + ([words.hole(rng)] if rng.random() < 0.4 else []), at, self._slants(4)
         )
         box = (centre[0] - radius, centre[1] - radius, centre[0] + radius, centre[1] + radius)
@@ -546,8 +561,8 @@ class _Views:
         x = x1 if side > 0 else x0
         self.linear((x, y1), (x, ys[0]), side * offset)
         self.linear((x, y1), (x, y0), side * (offset + 3.8 * h))
-        self._callout([words.hole(rng)], (xs[0], ys[0]), self._slants(4), boxed=rng.random() < 0.2)
-        self._callout(
+        self.callout([words.hole(rng)], (xs[0], ys[0]), self._slants(4), boxed=rng.random() < 0.2)
+        self.callout(
             [rng.choice((f"{c:.0f}x45°", f"C{c:.0f}", f"{c:.1f} x 45°"))],
             (x0 + c / 2, y0 + c / 2),
             (225.0, 240.0, 210.0),
@@ -600,7 +615,7 @@ class _Views:
                 shift = rng.choice((-1, 1)) * rng.uniform(0, 2) * h
                 self.linear((x, middle + half), (x, middle - half), shift,
                             words.dimension(rng, 2 * half, radial=True))  # fmt: skip
-        self._callout([words.hole(rng)], (cuts[1], middle - halves[0]), (-60.0, -45.0, -120.0, -30.0))
+        self.callout([words.hole(rng)], (cuts[1], middle - halves[0]), (-60.0, -45.0, -120.0, -30.0))
         if rng.random() < 0.6:
             self.angular((x1, middle - halves[-1]), -rng.uniform(15, 60), 0.0, 5 * h)
         self._extras((x0, middle - top, x1, middle + top))
@@ -626,8 +641,8 @@ class _Views:
         self.linear(
             (x0, y1 - wall), (x0, y0 + wall), -3.5 * h, words.dimension(rng, y1 - y0 - 2 * wall, radial=True)
         )
-        self._callout([words.hole(rng)], ((x0 + x1) / 2, y0), (-70.0, -45.0, -130.0))
-        self._callout([words.roughness(rng)], (x1, y0 + wall), (-40.0, -25.0, 30.0))
+        self.callout([words.hole(rng)], ((x0 + x1) / 2, y0), (-70.0, -45.0, -130.0))
+        self.callout([words.roughness(rng)], (x1, y0 + wall), (-40.0, -25.0, 30.0))
         self._extras(box)
 
     def _bracket(self, box: Rectangle) -> None:
@@ -665,8 +680,8 @@ class _Views:
             dash=CENTRE_LINE,
         )
         self.linear(corner, hole, -rng.uniform(4, 7) * h)
-        self._callout([words.hole(rng)], hole, (-150.0, -120.0, -90.0, 200.0))
-        self._callout([f"R{rng.randint(1, 12)}"], corner, (-150.0, -100.0, 170.0))
+        self.callout([words.hole(rng)], hole, (-150.0, -120.0, -90.0, 200.0))
+        self.callout([f"R{rng.randint(1, 12)}"], corner, (-150.0, -100.0, 170.0))
         self._extras(box)
 
 

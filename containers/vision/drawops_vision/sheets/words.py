@@ -123,7 +123,7 @@ def value(rng: random.Random) -> str:
     """A value with its unit, or the places of one that nobody filled in."""
     unit = rng.choice(UNITS) if rng.random() < 0.7 else rng.choice(("°C", "bar", "m³/h", "kg/m²", "m³", "mm"))
     kind = rng.random()
-    if kind < 0.1:
+    if kind < 0.15:
         return rng.choice((f"/ / {unit}", f"/ {unit}", f"- / - {unit}", unit))
     if kind < 0.2:
         return f"{number(rng)} / {number(rng)} {unit}"
