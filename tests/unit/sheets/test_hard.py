@@ -105,6 +105,17 @@ def test_two_texts_may_stand_as_near_on_a_line_as_less_than_two_letters(texts: l
     assert near >= 5
 
 
+@pytest.mark.parametrize("kind", Kind)
+def test_chinese_stands_among_the_rest_of_a_chinese_sheet(kind: Kind) -> None:
+    pytest.importorskip("noto_cjk_sans_jp_regular")
+    drawn = [
+        text for seed in range(3) for text in generate(seed, "A3", chinese=True, kind=kind).drawing.texts
+    ]
+    chinese = [text for text in drawn if any(character > "\u2e80" for character in text.string)]
+    assert 20 < len(chinese) < 0.5 * len(drawn)
+    assert {text.angle for text in chinese} > {0, -90}
+
+
 def test_a_tidy_sheet_has_none_of_it() -> None:
     for seed in range(4):
         drawn = generate(seed, "A3", hard=False).drawing.texts

@@ -36,6 +36,9 @@ def fill(draft: Draft, share: float = 1.0) -> None:
     rng = draft.rng
     for _ in range(rng.randint(0, 1 + round(1.5 * area * share))):
         _table(draft)
+    if draft.style.chinese is not None:
+        for _ in range(max(2, round(8 * area * share))):
+            _chinese(draft)
     names = list(KINDS)
     weights = [KINDS[name][0] for name in names]
     for name in rng.choices(names, weights, k=max(3, round(35 * area * share))):
@@ -400,6 +403,24 @@ def _overprint(draft: Draft) -> None:
     if rng.random() < 0.4:
         other = replace(other, grey=rng.randint(60, 120))
     _together(draft, [under, other])
+
+
+def _chinese(draft: Draft) -> None:
+    """A Chinese term or two, level, upright or slanted, some in a box."""
+    rng = draft.rng
+    string = rng.choice(words.CHINESE)
+    kind = rng.random()
+    if kind < 0.3:
+        string = f"{string}: {words.digits(rng, rng.randint(1, 4))}"
+    elif kind < 0.5:
+        string = f"{words.digits(rng, 1)}. {string}{rng.choice(words.CHINESE)}"
+    angle = rng.choice((0.0, 0.0, 0.0, -90.0, round(rng.uniform(-60, 60), 1)))
+    spot = Spot((0.0, 0.0), angle, Horizontal.LEFT, Vertical.TOP)
+    placed = place(draft, draft.lettering(string, spot, rng.choice((1.0, 1.3, 1.6, 2.2))), 2.0)
+    if placed is not None and angle == 0.0 and rng.random() < 0.4:
+        x0, y0, x1, y1 = placed.bounds()
+        gap = placed.height * rng.uniform(0.2, 0.5)
+        draft.rectangle((x0 - gap, y0 - gap, x1 + gap, y1 + gap))
 
 
 def _wide(draft: Draft) -> None:

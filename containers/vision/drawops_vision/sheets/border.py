@@ -73,7 +73,7 @@ CHINESE_NOTES = (
     "孔板孔径 Ø38.5 mm，由仪表专业确认。",
 )
 CHINESE_TITLE = "工艺管道及仪表流程图"
-CHINESE = "".join((*CHINESE_NOTES, CHINESE_TITLE, "0123456789. "))
+CHINESE = "".join((*CHINESE_NOTES, CHINESE_TITLE, *words.CHINESE, "0123456789. :=-"))
 """Every character that a text with Chinese in it may need."""
 LEGEND = (
     ("LO", "LOCKED OPEN"),

@@ -81,6 +81,13 @@ SENTENCES = (
     "Check the direction of rotation before the first start.",
     "This part is made from one piece; a weld is not allowed.",
 )
+CHINESE = (
+    "设计压力", "设计温度", "操作压力", "操作温度", "介质", "材料", "数量", "单重",
+    "总重", "备注", "名称", "序号", "技术要求", "未注倒角", "表面粗糙度", "热处理",
+    "比例", "图号", "审核", "批准", "设计", "校对", "日期", "冷却水",
+    "蒸汽", "放空", "排液", "安全阀", "储罐", "离心泵", "换热器", "流量计",
+    "液位高", "进口", "出口", "剖面图", "法兰",
+)  # fmt: skip
 NAMES = (
     "Weber",
     "Novak",
@@ -241,7 +248,8 @@ def drawing_number(rng: random.Random) -> str:
 
 def words(rng: random.Random) -> str:
     """A word or two in English, German or capitals."""
-    return rng.choice(rng.choice((ENGLISH, GERMAN, CAPITALS))) + rng.choice(("", "", "", ":", ":", "."))
+    chosen = rng.choice(rng.choice((ENGLISH, GERMAN, CAPITALS)))
+    return chosen if chosen.endswith(".") else chosen + rng.choice(("", "", "", ":", ":", "."))
 
 
 def material(rng: random.Random) -> str:
