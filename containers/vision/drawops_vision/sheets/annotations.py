@@ -397,9 +397,9 @@ def _overprint(draft: Draft) -> None:
             other, rng.uniform(-1, 0.6) * (x1 - x0), rng.choice((-1, 1)) * h * rng.uniform(0.65, 0.95)
         )
     else:
-        # On the same line, over its last or first character.
+        # Over its last character and a little off its line: on the line the two would be one.
         left, _, _right, _ = other.bounds()
-        other = moved_by(other, x1 - left - h * rng.uniform(0.1, 0.6), h * rng.uniform(-0.2, 0.2))
+        other = moved_by(other, x1 - left - h * rng.uniform(0.1, 0.6), h * rng.choice((-0.4, 0.4)))
     if rng.random() < 0.4:
         other = replace(other, grey=rng.randint(60, 120))
     _together(draft, [under, other])
