@@ -1,14 +1,18 @@
-"""Where text stands on a page: DB text detection on tiles, stitched and post-processed once.
+"""Where text stands on a page: DB text detection on the inked parts, stitched and post-processed once.
 
 The stitched thing is the probability map, not the boxes: text that crosses a seam is then one piece by
 itself, and no boxes need merging. Post-processing follows DB (Liao et al., 2020, arXiv:1911.08947) as
-PaddleOCR does it, save that boxes stay tight (`Thresholds.unclip`) and every map is at native resolution.
+PaddleOCR does it, save that boxes stay tight (`Thresholds.unclip`).
 
-Coordinates are page pixels, x to the right, y down.
+The network sees text at the size it needs (`TEXT_HEIGHT`), which on most sheets is about half of the page's
+resolution, and only the parts that `ink.find` names, packed on canvases. The page itself is never shrunk as
+a whole: parts are, one by one.
+
+Coordinates are page pixels, x to the right, y down; map pixels are page pixels times `Found.scale`.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -16,38 +20,69 @@ import numpy as np
 import onnxruntime  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
+from drawops_vision import ink as inked
 from drawops_vision.artifact import Model
-from drawops_vision.tiling import TileArea, tiles
+from drawops_vision.ink import CELL, Ink, Page
+from drawops_vision.packing import pack
+from drawops_vision.tiling import tiles
 
-# A pixel counts as ink when it differs from the tile's commonest value by more than this. Smaller
-# differences are the noise of a scanner or of JPEG.
-INK_CONTRAST = 24
-# The smallest thing worth reading, a full stop of 2x2 px, has four ink pixels; a dead pixel has one.
-INK_PIXELS = 4
+# The smaller texts of a page are shown to the network at this height in pixels; more costs time and finds
+# nothing more (docs/benchmarks). Text ten times as high is still found.
+TEXT_HEIGHT = 14.0
+SMALLEST_SCALE = 0.4
+LARGEST_SCALE = 2.0
+# Page pixels around a part that the network sees, but does not answer for: where ink goes on, and elsewhere.
+CONTEXT = 96
+MARGIN = 16
 # Boxes that stand within this angle of the page's axes are taken to be exactly upright.
 SNAP_DEGREES = 3.0
-MIN_SIDE_BEFORE_UNCLIP = 3.0
-MIN_SIDE = 5.0
+MIN_SIDE_BEFORE_UNCLIP = 2.0
+MIN_SIDE = 3.5
 
 
 @dataclass(frozen=True)
-class TileSeen:
-    """A tile that was looked at; blank ones were not sent to the network."""
+class Area:
+    """A rectangle in pixels: left, top, right, bottom."""
 
-    area: TileArea
-    blank: bool
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    def times(self, scale: float) -> "Area":
+        """The rectangle on a map of another scale."""
+        return Area(*(round(side * scale) for side in (self.left, self.top, self.right, self.bottom)))
 
 
-def is_blank(tile: NDArray[np.uint8]) -> bool:
-    """True when a tile (H x W or H x W x 3) shows nothing but paper."""
-    channels = 1 if tile.ndim == 2 else tile.shape[2]
-    for channel in range(channels):
-        histogram = cv2.calcHist([tile], [channel], None, [256], [0, 256]).ravel()
-        paper = int(histogram.argmax())
-        near = histogram[max(0, paper - INK_CONTRAST) : paper + INK_CONTRAST + 1].sum()
-        if histogram.sum() - near >= INK_PIXELS:
-            return False
-    return True
+@dataclass(frozen=True)
+class _Part:
+    """`core` is answered for, `seen` is shown to the network as a picture of `size` (width, height)."""
+
+    core: Area
+    seen: Area
+    size: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the detection network says of a page.
+
+    Attributes:
+        probability: map of text, uint8 (0-255 for 0-1); its size is the page's times `scale`.
+        scale: map pixels per page pixel.
+        parts: what was looked at.
+    """
+
+    probability: NDArray[np.uint8]
+    scale: float
+    parts: list[Area]
+
+
+def scale_for(height: float | None) -> float:
+    """At which scale the network sees a page whose smaller texts are `height` pixels high."""
+    if height is None:
+        return 1.0
+    return min(LARGEST_SCALE, max(SMALLEST_SCALE, TEXT_HEIGHT / height))
 
 
 def session(model: str, threads: int, arena: bool) -> onnxruntime.InferenceSession:
@@ -107,36 +142,46 @@ class Detector:
         options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
         self._session.run(None, {self._input: np.zeros((1, 3, 32, 32), np.float32)}, options)
 
-    def page_probability(
-        self, page: NDArray[np.uint8], check: Callable[[], None] = lambda: None
-    ) -> tuple[NDArray[np.uint8], list[TileSeen]]:
-        """Stitch the tiles' maps into one of the page's size (H x W, uint8); also say what was looked at.
+    def look(self, page: Page, ink: Ink, check: Callable[[], None] = lambda: None) -> Found:
+        """Ask the network about all inked parts of a normalised page.
 
-        `check` is called before every tile and may raise to give up.
+        `check` is called before every canvas and may raise to give up.
         """
         height, width = page.shape[:2]
+        scale = scale_for(ink.height)
+        side = self._preprocessing.tile_size
         # Zeroed memory is not touched until written to: blank areas of a large sheet cost nothing.
-        stitched = np.zeros((height, width), np.uint8)
-        seen = []
-        size, margin = self._preprocessing.tile_size, self._preprocessing.tile_margin
-        for area in tiles(width, height, size, margin):
+        stitched = np.zeros((math.ceil(height * scale), math.ceil(width * scale)), np.uint8)
+        parts = list(_parts(ink, width, height, side, scale))
+        places, canvases = pack([part.size for part in parts], side)
+        for number, (right, bottom) in enumerate(canvases):
             check()
-            x, y = area.x, area.y
-            tile = page[y.start : y.stop, x.start : x.stop]
-            blank = is_blank(tile)
-            seen.append(TileSeen(area, blank))
-            if blank:
-                continue
-            inner_y = slice(y.core_start - y.start, y.core_stop - y.start)
-            inner_x = slice(x.core_start - x.start, x.core_stop - x.start)
-            stitched[y.core_start : y.core_stop, x.core_start : x.core_stop] = self.tile_probability(tile)[
-                inner_y, inner_x
-            ]
+            canvas = np.full((bottom, right, *page.shape[2:]), 255, np.uint8)
+            members = [(part, at) for part, at in zip(parts, places, strict=True) if at.canvas == number]
+            for part, at in members:
+                seen = part.seen
+                wide, high = part.size
+                canvas[at.y : at.y + high, at.x : at.x + wide] = _resized(
+                    page[seen.top : seen.bottom, seen.left : seen.right], wide, high
+                )
+            answer = self.tile_probability(canvas)
+            for part, at in members:
+                wide, high = part.size
+                seen, core = part.seen.times(scale), part.core.times(scale)
+                local = _resized(
+                    answer[at.y : at.y + high, at.x : at.x + wide],
+                    seen.right - seen.left,
+                    seen.bottom - seen.top,
+                )
+                stitched[core.top : core.bottom, core.left : core.right] = local[
+                    core.top - seen.top : core.bottom - seen.top,
+                    core.left - seen.left : core.right - seen.left,
+                ]
         self.release()
-        return stitched, seen
+        return Found(stitched, scale, [part.seen for part in parts])
 
-    def quads(self, probability: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Boxes of text in a probability map (H x W, uint8): N x 4 x 2.
+    def quads(self, probability: NDArray[np.uint8], scale: float = 1.0) -> NDArray[np.float32]:
+        """Boxes of text in a probability map (H x W, uint8; see `Found`): N x 4 x 2 page pixels.
 
         A quad is clockwise and starts at the corner that is top-left when the page is turned by at most
         45 degrees to make the box upright. Which way the text reads inside is for the recogniser to say.
@@ -158,7 +203,61 @@ class Detector:
             if min(a, b) + growth < MIN_SIDE:
                 continue
             found.append(_upright_corners(box, growth))
-        return np.array(found, np.float32).reshape(-1, 4, 2)
+        return np.array(found, np.float32).reshape(-1, 4, 2) / np.float32(scale)
+
+
+def _parts(ink: Ink, width: int, height: int, side: int, page_scale: float) -> Iterator[_Part]:
+    """Partition the inked cells into pictures of at most `side` pixels, each at the scale its text needs."""
+    for left, top, right, bottom in inked.areas(ink.cells):
+        x0, y0, x1, y1 = left * CELL, top * CELL, min(width, right * CELL), min(height, bottom * CELL)
+        local = inked.height_in(ink, x0, y0, x1, y1)
+        scale = page_scale if local is None else scale_for(local)
+        largest = int((side - 2) / scale) - 2 * CONTEXT
+        for tile in tiles(x1 - x0, y1 - y0, largest, 0):
+            core = Area(
+                x0 + tile.x.core_start, y0 + tile.y.core_start, x0 + tile.x.core_stop, y0 + tile.y.core_stop
+            )
+            seen = _with_context(core, ink.cells, width, height)
+            size = (
+                max(1, round((seen.right - seen.left) * scale)),
+                max(1, round((seen.bottom - seen.top) * scale)),
+            )
+            yield _Part(core, seen, size)
+
+
+def _with_context(core: Area, cells: NDArray[np.bool_], width: int, height: int) -> Area:
+    """Grow an area: a lot where ink goes on beyond its border, a little elsewhere."""
+
+    def ink_at(rows: slice, columns: slice) -> bool:
+        return bool(cells[rows, columns].any())
+
+    left, top, right, bottom = (
+        core.left // CELL,
+        core.top // CELL,
+        -(-core.right // CELL),
+        -(-core.bottom // CELL),
+    )
+    rows, columns = slice(top, bottom), slice(left, right)
+    beyond = (
+        (left > 0 and ink_at(rows, slice(left - 1, left))) or core.left % CELL > 0,
+        (top > 0 and ink_at(slice(top - 1, top), columns)) or core.top % CELL > 0,
+        ink_at(rows, slice(right, right + 1)) or core.right % CELL > 0,
+        ink_at(slice(bottom, bottom + 1), columns) or core.bottom % CELL > 0,
+    )
+    by = [CONTEXT if one else MARGIN for one in beyond]
+    return Area(
+        max(0, core.left - by[0]),
+        max(0, core.top - by[1]),
+        min(width, core.right + by[2]),
+        min(height, core.bottom + by[3]),
+    )
+
+
+def _resized(part: Page, width: int, height: int) -> Page:
+    if (width, height) == (part.shape[1], part.shape[0]):
+        return part
+    method = cv2.INTER_AREA if width < part.shape[1] else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(part, (width, height), interpolation=method), np.uint8)
 
 
 Box = tuple[Sequence[float], Sequence[float], float]  # cv2.RotatedRect: centre, size, degrees

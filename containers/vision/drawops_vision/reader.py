@@ -12,14 +12,13 @@ from drawops.contracts.reading import Reading, TextSource, WarningCode
 from drawops.limits import media_type
 from numpy.typing import NDArray
 
-from drawops_vision import rasterise
+from drawops_vision import ink, layout, rasterise
 from drawops_vision.artifact import Model
 from drawops_vision.detect import Detector
-from drawops_vision.rasterise import DEFAULT_LIMITS, LayerText, Limits, PageImage
+from drawops_vision.rasterise import DEFAULT_LIMITS, Limits, PageImage
 from drawops_vision.recognise import Recogniser
+from drawops_vision.reconciliation import not_in_layer
 
-# A detected box that lies this far (of its area) under strings of the text layer is one of them.
-SAME_AS_LAYER = 0.5
 # Below this height (pixels, median of a page) characters run into each other.
 LEGIBLE_HEIGHT = 10.0
 
@@ -81,7 +80,10 @@ class Reader:
         kind = media_type(data)
         pages: list[reading.Page] = []
         warnings: list[reading.Warning] = []
-        images = rasterise.pages(data, self._limits)
+        line_reader = rasterise.LineReader(
+            lambda lines: self._recogniser.lines(lines, check), frozenset(self._model.classes)
+        )
+        images = rasterise.pages(data, self._limits, line_reader)
         while True:
             check()
             before = time.perf_counter()
@@ -104,16 +106,24 @@ class Reader:
         self, image: PageImage, decode_seconds: float, check: Callable[[], None]
     ) -> tuple[reading.Page, list[reading.Warning]]:
         t0 = time.perf_counter()
-        probability, seen = self._detector.page_probability(image.pixels, check)
-        quads = without_layer(self._detector.quads(probability), image.layer)
-        del probability
+        page = image.pixels
+        ink.normalise(page, ink.paper(page))
+        inked = ink.find(page)
+        seen = self._detector.look(page, inked, check)
+        quads = not_in_layer(self._detector.quads(seen.probability, seen.scale), image.layer)
+        parts = seen.parts
+        del seen
+        patches = layout.cut(page, quads)
         t1 = time.perf_counter()
         found = [_Found(text.quad, text.text, 1.0, TextSource.TEXT_LAYER) for text in image.layer]
-        for one in self._recogniser.quads(image.pixels, quads, check):
+        for one in self._recogniser.texts(page, patches, check):
+            found.append(_Found(one.quad, one.text, one.confidence, TextSource.OCR))
+        covered = [one.quad for one in found]
+        for one in self._recogniser.lone(page, layout.lone(inked, covered, *page.shape[1::-1]), check):
             found.append(_Found(one.quad, one.text, one.confidence, TextSource.OCR))
         t2 = time.perf_counter()
-        height, width = image.pixels.shape[:2]
-        page = reading.Page(
+        height, width = page.shape[:2]
+        result = reading.Page(
             number=image.number,
             width=width,
             height=height,
@@ -122,13 +132,9 @@ class Reader:
             scale=image.scale,
             tiles=tuple(
                 reading.Tile(
-                    x=tile.area.x.start,
-                    y=tile.area.y.start,
-                    width=tile.area.x.stop - tile.area.x.start,
-                    height=tile.area.y.stop - tile.area.y.start,
-                    blank=tile.blank,
+                    x=part.left, y=part.top, width=part.right - part.left, height=part.bottom - part.top
                 )
-                for tile in seen
+                for part in parts
             ),
             texts=tuple(
                 _text(f"p{image.number}-t{number}", one)
@@ -138,12 +144,10 @@ class Reader:
                 decode=round(decode_seconds, 3), detect=round(t1 - t0, 3), recognise=round(t2 - t1, 3)
             ),
         )
-        return page, [*image.warnings, *self._remarks(image, page, found)]
+        return result, [*image.warnings, *self._remarks(image, inked.any, found)]
 
-    def _remarks(
-        self, image: PageImage, page: reading.Page, found: Sequence[_Found]
-    ) -> list[reading.Warning]:
-        if not found and all(tile.blank for tile in page.tiles):
+    def _remarks(self, image: PageImage, bears_ink: bool, found: Sequence[_Found]) -> list[reading.Warning]:
+        if not found and not bears_ink:
             return [image.warning(WarningCode.BLANK_PAGE, "The page shows nothing but paper.")]
         heights = [_sides(one.quad)[1] for one in found if one.source is TextSource.OCR]
         if heights and float(np.median(heights)) < LEGIBLE_HEIGHT:
@@ -189,20 +193,3 @@ def in_reading_order(found: Sequence[_Found]) -> list[_Found]:
             rows.append((middle + height / 2, []))
         rows[-1][1].append(one)
     return [one for _, row in rows for one in sorted(row, key=lambda one: float(one.quad[:, 0].min()))]
-
-
-def without_layer(quads: NDArray[np.float32], layer: Sequence[LayerText]) -> NDArray[np.float32]:
-    """Drop detected quads (N x 4 x 2) that the text layer already covers."""
-    if not layer or not len(quads):
-        return quads
-    known = np.array([text.quad for text in layer], np.float32)
-    low, high = known.min(axis=1), known.max(axis=1)
-    kept = []
-    for quad in quads:
-        left, top = quad.min(axis=0)
-        right, bottom = quad.max(axis=0)
-        near = (low[:, 0] < right) & (high[:, 0] > left) & (low[:, 1] < bottom) & (high[:, 1] > top)
-        covered = sum(float(cv2.intersectConvexConvex(quad, other)[0]) for other in known[near])
-        if covered < SAME_AS_LAYER * cv2.contourArea(quad):
-            kept.append(quad)
-    return np.array(kept, np.float32).reshape(-1, 4, 2)

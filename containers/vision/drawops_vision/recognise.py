@@ -4,18 +4,49 @@ Coordinates are page pixels, x to the right, y down; quads are clockwise.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from drawops_vision import layout
 from drawops_vision.artifact import Model
 from drawops_vision.detect import session
+from drawops_vision.layout import Alternatives
 
 # A crop this much taller than wide is read in both quarter turns, and the surer reading is kept.
 TALL = 1.5
+# Below this confidence a crop is also read in other directions.
+SURE = 0.8
+# Such a reading must be sure and say something: symbols, turned this way and that, resemble letters.
+TURNED_LENGTH = 2
+TURNED_CONFIDENCE = 0.9
+# Pixels; what is lower is dust.
+SMALLEST_TEXT = 5.0
+# Width of narrow characters' cells, in units of their height.
+CELLS = {"1": 0.7, "I": 0.4, "l": 0.4, "i": 0.4, "J": 0.6}
+# A character that only its shape speaks for must be this sure.
+LONE = 0.9
+SAME_SIGN = str.maketrans(
+    {
+        "℃": "°C",
+        "℉": "°F",
+        "∅": "Ø",
+        "⌀": "Ø",
+        "º": "°",
+        "˚": "°",
+        "–": "-",
+        "−": "-",
+        "μ": "µ",
+        "″": '"',
+        "′": "'",
+    }
+)
+# A glyph may be this much taller than wide: then it is read as it stands, too.
+NARROW = 7.0
+LYING = 0.8
 # Lines are widened to a multiple of this, so that those in one batch need little padding.
 BUCKET = 32
 BATCH_LINES = 16
@@ -132,34 +163,156 @@ class Recogniser:
                 blob[row, :, :, : widths[index]] = line.transpose(2, 0, 1) / 127.5 - 1
             outputs = self._session.run(None, {self._input: blob})[0]
             for row, index in enumerate(batch):
-                answers[index] = decode(outputs[row], self._classes)
+                text, confidence = decode(outputs[row], self._classes)
+                answers[index] = (canonical(text), confidence)
         return answers
 
-    def quads(
+    def texts(
         self,
         page: NDArray[np.uint8],
-        quads: NDArray[np.float32],
+        patches: Sequence[Alternatives],
         check: Callable[[], None] = lambda: None,
     ) -> list[Recognised]:
-        """Read the quads (N x 4 x 2, as `Detector.quads` gives them) of a page.
+        """Read the patches of a page (see `layout.cut`), each in the way that reads best.
 
         Empty and doubtful strings (below the model's confidence threshold) are left out.
         """
+        ways = [way for patch in patches for way in patch.ways]
+        flat = [quad for way in ways for quad in way]
+        reads = self.either_way(page, flat, check)
+        self._columns(page, flat, reads, check)
+        chosen: list[Recognised] = []
+        position = 0
+        for patch in patches:
+            options: list[list[Recognised]] = []
+            for way in patch.ways:
+                options.append(reads[position : position + len(way)])
+                position += len(way)
+            chosen += max(options, key=certainty)
+        return [
+            _in_cell(one)
+            for one in chosen
+            if one.text and one.confidence >= self._confidence and min(_sides(one.quad)) >= SMALLEST_TEXT
+        ]
+
+    def lone(
+        self,
+        page: NDArray[np.uint8],
+        quads: Sequence[NDArray[np.float32]],
+        check: Callable[[], None] = lambda: None,
+    ) -> list[Recognised]:
+        """Read what may be single characters that the detection network did not see; only sure ones count."""
+        crops = [crop(page, quad, self._preprocessing.crop_padding) for quad in quads]
+        reads = [Recognised(quad, *read) for quad, read in zip(quads, self.lines(crops, check), strict=True)]
+        sure = [one for one in reads if one.confidence >= LONE and len(one.text) == 1 and one.text.isalnum()]
+        return [_in_cell(one) for one in sure]
+
+    def _columns(
+        self,
+        page: NDArray[np.uint8],
+        quads: Sequence[NDArray[np.float32]],
+        reads: list[Recognised],
+        check: Callable[[], None],
+    ) -> None:
+        """Join glyphs in a column to a text that runs up or down, in place, where that reads surer."""
+        stacked = layout.stacks(quads)
+        joined = self.either_way(page, [quad for _, quad in stacked], check)
+        for (members, _), whole in zip(stacked, joined, strict=True):
+            parts = [reads[index] for index in members]
+            if len(whole.text) >= len(members) and whole.confidence > certainty(parts):
+                for index in members:
+                    reads[index] = NOTHING
+                reads[members[0]] = whole
+
+    def either_way(
+        self,
+        page: NDArray[np.uint8],
+        quads: Sequence[NDArray[np.float32]],
+        check: Callable[[], None] = lambda: None,
+    ) -> list[Recognised]:
+        """Read quads (4 x 2 each) in the direction that reads best.
+
+        Tall ones are read upwards and downwards. Others are read as they stand, and turned only when that
+        gives no sure string. The answer has one entry a quad, perhaps with an empty string.
+        """
         images: list[NDArray[np.uint8]] = []
         owners: list[tuple[int, int]] = []  # index of the quad; which of its corners is the text's first
-        for index, quad in enumerate(quads):
-            image = crop(page, quad, self._preprocessing.crop_padding)
+        crops = [crop(page, quad, self._preprocessing.crop_padding) for quad in quads]
+        for index, image in enumerate(crops):
             if image.shape[0] >= TALL * image.shape[1]:
-                images.append(np.ascontiguousarray(np.rot90(image, -1)))  # reads bottom to top
-                owners.append((index, 3))
-                images.append(np.ascontiguousarray(np.rot90(image, 1)))  # reads top to bottom
-                owners.append((index, 1))
+                images += [_turned(image, 3), _turned(image, 1)]
+                owners += [(index, 3), (index, 1)]
+                if image.shape[0] <= NARROW * image.shape[1]:
+                    images.append(image)
+                    owners.append((index, 0))
             else:
                 images.append(image)
                 owners.append((index, 0))
         best: dict[int, Recognised] = {}
+        self._keep_best(best, quads, images, owners, check)
+        images, owners = [], []
+        for index, image in enumerate(crops):
+            if image.shape[0] >= TALL * image.shape[1] or best[index].confidence >= SURE:
+                continue
+            squarish = TALL * image.shape[0] >= image.shape[1]
+            for first in (3, 1, 2) if squarish else (2,):
+                images.append(_turned(image, first))
+                owners.append((index, first))
+        self._keep_best(best, quads, images, owners, check, turned=True)
+        return [best[index] for index in range(len(quads))]
+
+    def _keep_best(
+        self,
+        best: dict[int, Recognised],
+        quads: Sequence[NDArray[np.float32]],
+        images: list[NDArray[np.uint8]],
+        owners: list[tuple[int, int]],
+        check: Callable[[], None],
+        turned: bool = False,
+    ) -> None:
         for (index, first), (text, confidence) in zip(owners, self.lines(images, check), strict=True):
+            if first in (1, 3) and len(text) == 1:
+                # A lone character that lies on its side is likelier a narrow one that stands: a 1, an I.
+                confidence *= LYING
+            if turned and (len(text) < TURNED_LENGTH or confidence < TURNED_CONFIDENCE):
+                continue
             if index not in best or confidence > best[index].confidence:
-                quad = np.roll(quads[index], -first, axis=0)
-                best[index] = Recognised(quad, text.strip(), confidence)
-        return [one for one in best.values() if one.text and one.confidence >= self._confidence]
+                best[index] = Recognised(np.roll(quads[index], -first, axis=0), text, confidence)
+
+
+NOTHING = Recognised(np.zeros((4, 2), np.float32), "", 0.0)
+
+
+def certainty(reads: Iterable[Recognised]) -> float:
+    """Mean confidence per character; an empty string counts as one character of no confidence."""
+    weighted = [(max(1, len(one.text)), one.confidence) for one in reads]
+    total = sum(weight for weight, _ in weighted)
+    return sum(weight * confidence for weight, confidence in weighted) / max(1, total)
+
+
+def _sides(quad: NDArray[np.float32]) -> tuple[float, float]:
+    return float(np.hypot(*(quad[1] - quad[0]))), float(np.hypot(*(quad[3] - quad[0])))
+
+
+def _in_cell(one: Recognised) -> Recognised:
+    """Give a lone narrow character the width of its cell: a 1 takes as much room as any digit."""
+    width, height = _sides(one.quad)
+    wanted = CELLS.get(one.text, 0.0) * height
+    if width >= wanted or width == 0:
+        return one
+    grow = (one.quad[1] - one.quad[0]) / width * (wanted - width) / 2
+    return Recognised(one.quad + np.array([-grow, grow, grow, -grow], np.float32), one.text, one.confidence)
+
+
+def _turned(image: NDArray[np.uint8], first: int) -> NDArray[np.uint8]:
+    """Turn a crop so that the quad's corner number `first` becomes the top-left one."""
+    return np.ascontiguousarray(np.rot90(image, first))
+
+
+def canonical(text: str) -> str:
+    """One way to write what a drawing can show in one way only.
+
+    The network's alphabet has several characters for one sign: a degree sign before a C may come out as the
+    single character U+2103. Strings are trimmed, and words are one space apart.
+    """
+    return " ".join(text.translate(SAME_SIGN).replace("°°", "°").split())

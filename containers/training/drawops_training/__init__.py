@@ -1,0 +1,1 @@
+"""Training of the reading model: pictures of lines, released weights made trainable, fine-tuning."""

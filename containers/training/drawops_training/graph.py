@@ -1,0 +1,287 @@
+"""An ONNX network made trainable: its graph run by PyTorch, its tensors as parameters, and back.
+
+Only what PP-OCR's convolutional networks consist of is understood; anything else is refused by name, never
+skipped. Training keeps the graph: `save` replaces the values of tensors and nothing else, so what was served
+before training is served after it. No definition of the architecture is needed, hence no private API.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from onnx import numpy_helper
+from torch import Tensor, nn
+from torch.nn import functional
+
+PARAMETER = "p{}"
+
+
+class Graph(nn.Module):
+    """Runs an ONNX graph; floating-point tensors with more than one value are parameters.
+
+    Raises:
+        ValueError: the graph has an operation that is not in `OPERATIONS`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._model = onnx.load(path)
+        graph = self._model.graph
+        strange = {node.op_type for node in graph.node} - set(OPERATIONS) - {"Constant", "Identity"}
+        if strange:
+            raise ValueError(
+                f"{path.name} has operations that cannot be trained: {', '.join(sorted(strange))}"
+            )
+        self.input = graph.input[0].name
+        self.output = graph.output[0].name
+        self.characters = next(
+            (
+                one.value.removesuffix("\n").split("\n")
+                for one in self._model.metadata_props
+                if one.key == "character"
+            ),
+            [],
+        )
+        self._constants: dict[str, Tensor] = {}
+        self._places: dict[str, str] = {}  # tensor of the graph -> attribute of this module
+        for one in graph.initializer:
+            self._hold(one.name, numpy_helper.to_array(one))
+        for node in graph.node:
+            if node.op_type == "Constant":
+                self._hold(node.output[0], numpy_helper.to_array(node.attribute[0].t))
+        self._same: dict[str, str] = {}
+        self._nodes = []
+        for node in graph.node:
+            if node.op_type == "Identity":
+                self._same[node.output[0]] = self._same.get(node.input[0], node.input[0])
+            elif node.op_type != "Constant":
+                attributes = {one.name: onnx.helper.get_attribute_value(one) for one in node.attribute}
+                names = [self._same.get(name, name) for name in node.input]
+                self._nodes.append((OPERATIONS[node.op_type], names, list(node.output), attributes))
+        last: dict[str, int] = {}
+        for index, (_, names, _, _) in enumerate(self._nodes):
+            last.update(dict.fromkeys(names, index))
+        self._last_use = last
+
+    def _hold(self, name: str, value: np.ndarray[Any, Any]) -> None:
+        tensor = torch.from_numpy(value.copy())
+        if tensor.is_floating_point() and tensor.numel() > 1:
+            self._places[name] = PARAMETER.format(len(self._places))
+            self.register_parameter(self._places[name], nn.Parameter(tensor))
+        else:
+            self._constants[name] = tensor
+
+    def tensor(self, name: str) -> nn.Parameter:
+        """The parameter that holds a tensor of the graph."""
+        return getattr(self, self._places[self._same.get(name, name)])  # type: ignore[no-any-return]
+
+    def head(self) -> tuple[str, str, str]:
+        """Names of the last matrix product's input, weight (features x classes) and bias."""
+        product = [node for node in self._nodes if node[0] is _matmul][-1]
+        bias = next(node for node in self._nodes if node[0] is torch.add and product[2][0] in node[1])
+        return product[1][0], product[1][1], next(name for name in bias[1] if name != product[2][0])
+
+    def forward(self, picture: Tensor, until: str | None = None) -> Tensor:
+        """The graph's output for a batch of pictures, or the tensor named `until`."""
+        wanted = until or self._same.get(self.output, self.output)
+        values: dict[str, Tensor] = {self.input: picture}
+        for index, (run, names, outputs, attributes) in enumerate(self._nodes):
+            given = [self._value(name, values) for name in names]
+            values[outputs[0]] = run(*given, **attributes) if attributes else run(*given)
+            if outputs[0] == wanted:
+                return values[wanted]
+            for name in names:
+                if self._last_use[name] == index:
+                    values.pop(name, None)
+        raise ValueError(f"the graph has no tensor {wanted}")
+
+    def _value(self, name: str, values: dict[str, Tensor]) -> Tensor | None:
+        if not name:
+            return None
+        if name in values:
+            return values[name]
+        return self._constants[name] if name in self._constants else getattr(self, self._places[name])
+
+    def save(self, path: Path) -> None:
+        """Write the graph with the present values of its parameters."""
+        model = onnx.ModelProto()
+        model.CopyFrom(self._model)
+        holders = {one.name: one for one in model.graph.initializer}
+        holders.update(
+            {node.output[0]: node.attribute[0].t for node in model.graph.node if node.op_type == "Constant"}
+        )
+        for name, attribute in self._places.items():
+            old = numpy_helper.to_array(holders[name])
+            value = (
+                getattr(self, attribute).detach().contiguous().numpy().astype(old.dtype).reshape(old.shape)
+            )
+            holders[name].CopyFrom(numpy_helper.from_array(np.ascontiguousarray(value), holders[name].name))
+        onnx.save(model, path)
+
+
+def _padding(
+    x: Tensor, kernel: list[int], strides: list[int], pads: list[int] | None, auto: bytes
+) -> list[int]:
+    """Begin and end of each axis (y0, x0, y1, x1), as ONNX writes them."""
+    if auto not in (b"SAME_UPPER", b"SAME_LOWER"):
+        return pads or [0, 0, 0, 0]
+    begin, end = [], []
+    for size, k, stride in zip(x.shape[2:], kernel, strides, strict=True):
+        total = max((-(-size // stride) - 1) * stride + k - size, 0)
+        small, large = total // 2, total - total // 2
+        begin.append(small if auto == b"SAME_UPPER" else large)
+        end.append(large if auto == b"SAME_UPPER" else small)
+    return begin + end
+
+
+def _conv(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    *,
+    kernel_shape: list[int],
+    strides: tuple[int, ...] = (1, 1),
+    pads: list[int] | None = None,
+    dilations: tuple[int, ...] = (1, 1),
+    group: int = 1,
+    auto_pad: bytes = b"NOTSET",
+) -> Tensor:
+    y0, x0, y1, x1 = _padding(x, kernel_shape, list(strides), pads, auto_pad)
+    if (y0, x0) != (y1, x1):
+        x, y0, x0 = functional.pad(x, (x0, x1, y0, y1)), 0, 0
+    return functional.conv2d(x, weight, bias, tuple(strides), (y0, x0), tuple(dilations), group)
+
+
+def _conv_transpose(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    *,
+    kernel_shape: list[int],
+    strides: list[int],
+    pads: list[int],
+    dilations: list[int],
+    group: int = 1,
+) -> Tensor:
+    return functional.conv_transpose2d(
+        x, weight, bias, tuple(strides), tuple(pads[:2]), 0, group, tuple(dilations)
+    )
+
+
+def _max_pool(
+    x: Tensor,
+    *,
+    kernel_shape: list[int],
+    strides: list[int],
+    pads: list[int] | None = None,
+    auto_pad: bytes = b"NOTSET",
+    ceil_mode: int = 0,
+) -> Tensor:
+    y0, x0, y1, x1 = _padding(x, kernel_shape, strides, pads, auto_pad)
+    padded = functional.pad(x, (x0, x1, y0, y1), value=float("-inf"))
+    return functional.max_pool2d(padded, tuple(kernel_shape), tuple(strides), ceil_mode=bool(ceil_mode))
+
+
+def _average_pool(
+    x: Tensor,
+    *,
+    kernel_shape: list[int],
+    strides: list[int],
+    pads: list[int] | None = None,
+    ceil_mode: int = 0,
+    count_include_pad: int = 0,
+) -> Tensor:
+    sides = tuple((pads or [0, 0])[:2])
+    return functional.avg_pool2d(
+        x, tuple(kernel_shape), tuple(strides), sides, bool(ceil_mode), bool(count_include_pad)
+    )
+
+
+def _batch_norm(
+    x: Tensor,
+    scale: Tensor,
+    shift: Tensor,
+    mean: Tensor,
+    variance: Tensor,
+    *,
+    epsilon: float,
+    momentum: float = 0.9,
+) -> Tensor:
+    return functional.batch_norm(x, mean.detach(), variance.detach(), scale, shift, False, 0.0, epsilon)
+
+
+def _matmul(a: Tensor, b: Tensor) -> Tensor:
+    return a @ b
+
+
+def _slice(
+    x: Tensor, starts: Tensor, ends: Tensor, axes: Tensor | None = None, steps: Tensor | None = None
+) -> Tensor:
+    for position, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
+        axis = int(axes[position]) if axes is not None else position
+        if steps is not None and int(steps[position]) != 1:
+            raise ValueError("a Slice with a step cannot be trained")
+        size = x.shape[axis]
+        first, past = (min(max(int(v) + size if v < 0 else int(v), 0), size) for v in (start, end))
+        x = x.narrow(axis, first, past - first)
+    return x
+
+
+def _reshape(x: Tensor, shape: Tensor) -> Tensor:
+    return x.reshape([x.shape[i] if size == 0 else int(size) for i, size in enumerate(shape.tolist())])
+
+
+def _squeeze(x: Tensor, *, axes: list[int]) -> Tensor:
+    for axis in sorted((axis % x.ndim for axis in axes), reverse=True):
+        x = x.squeeze(axis)
+    return x
+
+
+def _unsqueeze(x: Tensor, *, axes: list[int]) -> Tensor:
+    for axis in sorted(axes):
+        x = x.unsqueeze(axis)
+    return x
+
+
+def _resize(x: Tensor, *inputs: Tensor | None, mode: bytes, **_: Any) -> Tensor:
+    if mode != b"nearest":
+        raise ValueError(f"Resize by {mode.decode()} cannot be trained")
+    if len(inputs) > 2 and inputs[2] is not None:
+        return functional.interpolate(x, size=[int(v) for v in inputs[2][2:]], mode="nearest")
+    scales = inputs[1]
+    assert scales is not None
+    return functional.interpolate(x, scale_factor=[float(v) for v in scales[2:]], mode="nearest")
+
+
+OPERATIONS: dict[str, Callable[..., Any]] = {
+    "Add": torch.add,
+    "AveragePool": _average_pool,
+    "BatchNormalization": _batch_norm,
+    "Concat": lambda *parts, axis: torch.cat(parts, axis),
+    "Conv": _conv,
+    "ConvTranspose": _conv_transpose,
+    "Div": torch.div,
+    "Erf": torch.erf,
+    "GlobalAveragePool": lambda x: x.mean((2, 3), keepdim=True),
+    "HardSigmoid": lambda x, *, alpha=0.2, beta=0.5: (alpha * x + beta).clamp(0, 1),
+    "MatMul": _matmul,
+    "MaxPool": _max_pool,
+    "Mul": torch.mul,
+    "Pow": torch.pow,
+    "ReduceMean": lambda x, *, axes, keepdims=1: x.mean(tuple(axes), keepdim=bool(keepdims)),
+    "Relu": torch.relu,
+    "Reshape": _reshape,
+    "Resize": _resize,
+    "Shape": lambda x: torch.tensor(x.shape),
+    "Sigmoid": torch.sigmoid,
+    "Slice": _slice,
+    "Softmax": lambda x, *, axis=-1: torch.softmax(x, axis),
+    "Sqrt": torch.sqrt,
+    "Squeeze": _squeeze,
+    "Sub": torch.sub,
+    "Transpose": lambda x, *, perm: x.permute(perm),
+    "Unsqueeze": _unsqueeze,
+}

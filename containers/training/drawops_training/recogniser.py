@@ -1,0 +1,190 @@
+"""Fine-tune the released text recogniser on lines as drawings show them.
+
+    python -m drawops_training.recogniser --rec rec.onnx --out tuned.onnx --iterations 600 --seed 1
+
+All layers learn. The head learns the classes of `trained_classes` only: the others keep their weights, and
+a share of Chinese lines in the data keeps them apart from what is new.
+"""
+
+import argparse
+import math
+import random
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from drawops_training import lines, strings
+from drawops_training.graph import Graph
+
+HEIGHT = 48
+BUCKET = 32
+COLUMNS = 5120
+"""Pixel columns of a batch: as many lines as fit."""
+WIDEST = 640
+POOL = 1200
+"""Lines drawn at once and sorted by width, so that batches hold little padding."""
+OTHER_CLASSES = 600
+"""Random classes beyond the trained ones that stay in the softmax, so that they are not forgotten upwards."""
+WARM_UP = 20
+AVERAGE = 0.98
+"""Decay of the running average of the weights."""
+
+Batch = tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.int64]]
+
+
+def prepared(picture: NDArray[np.uint8], columns: int) -> NDArray[np.float32]:
+    """3 x 48 x columns in [-1, 1], padded with mid-grey on the right, as the reader feeds it."""
+    width = min(columns, max(4, math.ceil(HEIGHT * picture.shape[1] / picture.shape[0])))
+    row = cv2.resize(picture, (width, HEIGHT)).astype(np.float32) / 127.5 - 1
+    out = np.zeros((3, HEIGHT, columns), np.float32)
+    out[:, :, :width] = row
+    return out
+
+
+def trained_classes(characters: list[str], seed: int) -> list[int]:
+    """Indices of the classes that learn: blank, space, Latin, symbols, common Chinese, and some others."""
+    wanted = set(strings.LATIN + strings.SYMBOLS + strings.common_chinese() + "：℃″′–—−∅⌀μ·•→←↑↓|Φφ")
+    for unit in strings.UNITS:
+        wanted.update(unit)
+    kept = [
+        0,
+        *(index for index, one in enumerate(characters) if index and one in wanted),
+        len(characters) - 1,
+    ]
+    others = sorted(set(range(len(characters))) - set(kept))
+    return kept + sorted(random.Random(seed).sample(others, OTHER_CLASSES))
+
+
+def batches(seed: int, classes: dict[str, int]) -> Iterator[Batch]:
+    """Endless batches: pictures (N x 3 x 48 x W), labels (N x L, padded), lengths (N)."""
+    source = lines.lines(seed)
+    r = random.Random(seed)
+    while True:
+        pool = []
+        while len(pool) < POOL:
+            picture, text = next(source)
+            width = math.ceil(HEIGHT * picture.shape[1] / picture.shape[0])
+            steps = width / 8
+            doubles = sum(a == b for a, b in zip(text, text[1:], strict=False))
+            if width > WIDEST or len(text) + doubles + 1 > steps or any(one not in classes for one in text):
+                continue
+            pool.append((-(-width // BUCKET) * BUCKET, picture, text))
+        pool.sort(key=lambda entry: entry[0])
+        groups: list[list[tuple[int, NDArray[np.uint8], str]]] = []
+        for entry in pool:
+            if not groups or entry[0] * (len(groups[-1]) + 1) > COLUMNS:
+                groups.append([])
+            groups[-1].append(entry)
+        r.shuffle(groups)
+        for group in groups:
+            columns = max(entry[0] for entry in group)
+            pictures = np.stack([prepared(entry[1], columns) for entry in group])
+            longest = max(1, *(len(entry[2]) for entry in group))
+            labels = np.zeros((len(group), longest), np.int32)
+            for row, entry in enumerate(group):
+                labels[row, : len(entry[2])] = [classes[one] for one in entry[2]]
+            yield pictures, labels, np.array([len(entry[2]) for entry in group], np.int64)
+
+
+def train(
+    model: Graph, iterations: int, rate: float, seed: int, every: int, save: Callable[[], None]
+) -> None:
+    """Train in place; `save()` is called every `every` iterations and at the end."""
+    torch.manual_seed(seed)
+    features, weight_name, bias_name = model.head()
+    characters = ["", *model.characters, " "]
+    kept = trained_classes(characters, seed)
+    classes = {characters[index]: position for position, index in enumerate(kept)}
+    full_weight, full_bias = model.tensor(weight_name), model.tensor(bias_name)
+    weight = torch.nn.Parameter(full_weight.detach()[:, kept].clone())
+    bias = torch.nn.Parameter(full_bias.detach()[kept].clone())
+
+    def restore() -> None:
+        """Save the running averages of the weights: they are better than the weights of any one step."""
+        with torch.no_grad():
+            present = [one.detach().clone() for one in learning]
+            for one, average in zip(learning, averages, strict=True):
+                one.copy_(average)
+            full_weight[:, kept] = weight
+            full_bias[kept] = bias
+            save()
+            for one, old in zip(learning, present, strict=True):
+                one.copy_(old)
+
+    for one in model.parameters():
+        if one.ndim == 4:
+            one.data = one.data.contiguous(memory_format=torch.channels_last)
+    whole = {id(full_weight), id(full_bias)}
+    learning = [one for one in model.parameters() if id(one) not in whole] + [weight, bias]
+    averages = [one.detach().clone() for one in learning]
+    optimiser = torch.optim.AdamW(learning, lr=rate, weight_decay=1e-4)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimiser,
+        lambda step: (
+            min(1.0, (step + 1) / WARM_UP) * (0.02 + 0.49 * (1 + math.cos(math.pi * step / iterations)))
+        ),
+    )
+    source = batches(seed, classes)
+    recent: list[float] = []
+    started = time.perf_counter()
+    for step in range(1, iterations + 1):
+        pictures, labels, lengths = next(source)
+        given = torch.from_numpy(pictures).contiguous(memory_format=torch.channels_last)
+        scores = (model(given, until=features) @ weight + bias).log_softmax(2).transpose(0, 1)
+        steps = torch.full((len(lengths),), scores.shape[0])
+        losses = functional.ctc_loss(
+            scores,
+            torch.from_numpy(labels),
+            steps,
+            torch.from_numpy(lengths),
+            reduction="none",
+            zero_infinity=True,
+        )
+        # Per character; a picture without text would else weigh as much as all others together.
+        loss = (losses / torch.from_numpy(lengths).clamp(min=scores.shape[0] // 3 + 1)).mean()
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(learning, 1.0)
+        optimiser.step()
+        schedule.step()
+        with torch.no_grad():
+            share = min(AVERAGE, step / (step + 10))
+            torch._foreach_lerp_(averages, [one.detach() for one in learning], 1 - share)
+        recent.append(loss.item())
+        if step % 20 == 0 or step == 1:
+            spent = time.perf_counter() - started
+            print(f"step={step} loss={np.mean(recent[-20:]):.4f} seconds={spent:.0f}", flush=True)
+        if step % every == 0 or step == iterations:
+            restore()
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--rec", type=Path, required=True, help="released recogniser (ONNX)")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--iterations", type=int, default=600)
+    parser.add_argument("--rate", type=float, default=1e-4)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--every", type=int, default=100, help="write the file every so many iterations")
+    parser.add_argument(
+        "--threads", type=int, default=1, help="more are slower while the machine does other work"
+    )
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    model = Graph(options.rec)
+
+    def save() -> None:
+        model.save(options.out)
+        print(f"saved={options.out}", flush=True)
+
+    train(model, options.iterations, options.rate, options.seed, options.every, save)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,234 @@
+"""Where a page bears ink that could be text: what the networks need to look at, and at which scale.
+
+A drawing is mostly paper, and most of its ink is lines. Long straight lines are taken away, what is left is
+grouped into connected components, and only cells of the page that hold a component of a glyph's size are
+shown to the detection network: 8 to 30 % of a real sheet. Everything works on a map of half the resolution.
+
+Coordinates are page pixels, x to the right, y down.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Page = NDArray[np.uint8]
+"""H x W grey or H x W x 3 BGR."""
+
+HALF = 2
+CELL = 32
+# A pixel is ink when it differs from the paper beside it by this much, at least. A scanner's grain and the
+# ringing of JPEG stay below; on a page with more noise the threshold is a multiple of what is measured.
+INK_CONTRAST = 16
+NOISE_FACTOR = 6.0
+# Below this range from paper to ink a page counts as faded, and is stretched.
+FULL_CONTRAST = 120
+# A straight run this long is a line, not the stroke of a letter (10 mm at 300 dpi).
+LINE = 128
+# Sides of a component that may be (part of) a glyph; specks and dashes are not.
+SMALLEST = 6
+LARGEST = 200
+DASH_ASPECT = 8
+DASH_WIDTH = 6
+# Components that are likely whole characters, for the estimate of the size of text.
+LETTER_ASPECT = 4.0
+
+
+@dataclass(frozen=True)
+class Ink:
+    """What a page bears.
+
+    Attributes:
+        cells: H/32 x W/32, True where the detection network must look (with a margin of one cell).
+        boxes: N x 4 (left, top, right, bottom): components that could be characters.
+        any: False for a page that shows nothing but paper.
+        height: the usual height of small text in pixels, None where nothing looks like text.
+    """
+
+    cells: NDArray[np.bool_]
+    boxes: NDArray[np.int32]
+    any: bool
+    height: float | None
+
+
+@dataclass(frozen=True)
+class Paper:
+    """The paper of a page: its level per channel, whether ink is brighter, and how far ink departs from it."""
+
+    level: tuple[int, ...]
+    inverted: bool
+    contrast: float
+
+
+def paper(page: Page) -> Paper:
+    """Look at every fourth row and column for the commonest value and the range of ink."""
+    sample = page[::4, ::4]
+    channels = sample.reshape(-1, 1) if page.ndim == 2 else sample.reshape(-1, 3)
+    levels = tuple(int(np.bincount(channels[:, c], minlength=256).argmax()) for c in range(channels.shape[1]))
+    difference = np.abs(channels.astype(np.int16) - np.array(levels, np.int16)).max(axis=1)
+    inked = difference[difference > INK_CONTRAST // 2]
+    contrast = float(np.percentile(inked, 90)) if len(inked) else 0.0
+    return Paper(levels, inverted=sum(levels) < 128 * len(levels), contrast=contrast)
+
+
+def normalise(page: Page, seen: Paper) -> None:
+    """Make a page dark on light and give a faded one its full range, in place."""
+    level = float(np.mean(seen.level))
+    if seen.inverted:
+        cv2.bitwise_not(page, dst=page)
+        level = 255 - level
+    if INK_CONTRAST // 2 < seen.contrast < FULL_CONTRAST:
+        ramp = np.clip((np.arange(256) - level) * (200 / seen.contrast) + 255, 0, 255).astype(np.uint8)
+        cv2.LUT(page, ramp, dst=page)
+
+
+def find(page: Page) -> Ink:
+    """Find what could be text on a normalised page."""
+    height, width = page.shape[:2]
+    small = (max(1, width // HALF), max(1, height // HALF))
+    half = np.asarray(cv2.resize(page, small, interpolation=cv2.INTER_AREA), np.uint8)
+    ink = _ink_map(half)
+    anything = int(np.count_nonzero(ink)) >= 2
+    length = LINE // HALF
+    across = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
+    along = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((length, 1), np.uint8))
+    lines = cv2.dilate(cv2.bitwise_or(across, along), np.ones((3, 3), np.uint8))
+    rest = cv2.bitwise_and(ink, cv2.bitwise_not(lines * 255))
+    del across, along, lines
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(rest, connectivity=8)
+    boxes = stats[:, :4].astype(np.int32) * HALF
+    sides = boxes[:, 2:4].copy()
+    longer, shorter = sides.max(axis=1), sides.min(axis=1)
+    kept = (longer >= SMALLEST) & ~((longer >= DASH_ASPECT * shorter) & (shorter <= DASH_WIDTH))
+    kept[0] = False
+    # Dashes count when something of a glyph's size stands beside them: they may be an I, a 1 or a minus.
+    where = kept.astype(np.uint8)[labels]
+    cells = _cells(where, height, width)
+    rim = np.ones((3, 3), np.uint8)
+    # One cell more on all sides: text that touches lines, and what the network needs to see around text.
+    grown = cv2.dilate(cells, rim).astype(bool)
+    boxes[:, 2:4] += boxes[:, :2]
+    glyphs = (longer >= SMALLEST) & (longer <= LARGEST)
+    glyphs[0] = False
+    return Ink(grown, boxes[glyphs], anything, _text_height(sides[kept & (longer <= LARGEST)]))
+
+
+def height_in(ink: Ink, left: int, top: int, right: int, bottom: int) -> float | None:
+    """Height of the smaller texts in a rectangle; None where too little looks like text."""
+    boxes = ink.boxes
+    inside = (boxes[:, 0] >= left) & (boxes[:, 1] >= top) & (boxes[:, 2] <= right) & (boxes[:, 3] <= bottom)
+    return _text_height(boxes[inside][:, 2:] - boxes[inside][:, :2])
+
+
+def areas(cells: NDArray[np.bool_]) -> list[tuple[int, int, int, int]]:
+    """Rectangles that together cover all True cells: the leaves of a recursive X-Y cut (Nagy, 1984).
+
+    Args:
+        cells: rows x columns.
+
+    Returns:
+        (left, top, right, bottom) in cells.
+    """
+    leaves: list[tuple[int, int, int, int]] = []
+    stack = [(0, 0, cells.shape[1], cells.shape[0])]
+    while stack:
+        left, top, right, bottom = stack.pop()
+        part = cells[top:bottom, left:right]
+        rows, columns = np.flatnonzero(part.any(axis=1)), np.flatnonzero(part.any(axis=0))
+        if not len(rows):
+            continue
+        runs = [_runs(rows), _runs(columns)]
+        if len(runs[0]) == len(runs[1]) == 1:
+            box = (left + runs[1][0][0], top + runs[0][0][0], left + runs[1][0][1], top + runs[0][0][1])
+            tight = cells[box[1] : box[3], box[0] : box[2]]
+            if tight.mean() < 0.5 and tight.size > 16:
+                stack += _halves(box, tight)
+            else:
+                leaves.append(box)
+        elif len(runs[0]) >= len(runs[1]):
+            stack += [(left, top + first, right, top + past) for first, past in runs[0]]
+        else:
+            stack += [(left + first, top, left + past, bottom) for first, past in runs[1]]
+    return leaves
+
+
+def _halves(box: tuple[int, int, int, int], tight: NDArray[np.bool_]) -> list[tuple[int, int, int, int]]:
+    """Cut a sparse rectangle where that saves the most cells."""
+    left, top, right, bottom = box
+    best, cut = tight.size + 1, (0, 0)
+    for axis in (0, 1):
+        for at in range(1, tight.shape[axis]):
+            parts = (tight[:at], tight[at:]) if axis == 0 else (tight[:, :at], tight[:, at:])
+            cost = sum(_bounding(part) for part in parts)
+            if cost < best:
+                best, cut = cost, (axis, at)
+    axis, at = cut
+    if axis == 0:
+        return [(left, top, right, top + at), (left, top + at, right, bottom)]
+    return [(left, top, left + at, bottom), (left + at, top, right, bottom)]
+
+
+def _bounding(part: NDArray[np.bool_]) -> int:
+    rows, columns = np.flatnonzero(part.any(axis=1)), np.flatnonzero(part.any(axis=0))
+    return int((rows[-1] + 1 - rows[0]) * (columns[-1] + 1 - columns[0])) if len(rows) else 0
+
+
+def _runs(indices: NDArray[np.intp]) -> list[tuple[int, int]]:
+    """Half-open runs of consecutive numbers."""
+    cuts = np.flatnonzero(np.diff(indices) > 1)
+    first = [int(indices[0]), *(int(indices[cut + 1]) for cut in cuts)]
+    last = [*(int(indices[cut]) for cut in cuts), int(indices[-1])]
+    return [(a, b + 1) for a, b in zip(first, last, strict=True)]
+
+
+def _ink_map(half: Page) -> NDArray[np.uint8]:
+    """1 where a pixel differs from the paper around it."""
+    height, width = half.shape[:2]
+    coarse = cv2.resize(half, (max(1, width // 16), max(1, height // 16)), interpolation=cv2.INTER_AREA)
+    levels = paper(half).level
+    uneven = (
+        np.abs(coarse.astype(np.int16) - np.array(levels, np.int16))
+        .reshape(*coarse.shape[:2], -1)
+        .max(axis=2)
+    )
+    if float(np.median(uneven)) > 4:
+        # A scan: paper is what most of the neighbourhood is like. A margin keeps the frame out of the estimate.
+        padded = cv2.copyMakeBorder(coarse, 8, 8, 8, 8, cv2.BORDER_REPLICATE)
+        smooth = cv2.medianBlur(padded, 15)[8:-8, 8:-8]
+        background = cv2.resize(smooth, (width, height), interpolation=cv2.INTER_LINEAR)
+        difference = cv2.absdiff(half, background)
+    else:
+        flat = np.empty_like(half)
+        flat[:] = levels if half.ndim == 3 else levels[0]
+        difference = cv2.absdiff(half, flat)
+    if difference.ndim == 3:
+        difference = difference.max(axis=2)
+    sample = difference[::4, ::4]
+    noise = float(np.median(sample)) * 1.4826
+    threshold = max(float(INK_CONTRAST), NOISE_FACTOR * noise)
+    return np.asarray(cv2.threshold(difference, threshold, 1, cv2.THRESH_BINARY)[1], np.uint8)
+
+
+def _cells(where: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    rows, columns, side = -(-height // CELL), -(-width // CELL), CELL // HALF
+    whole = cv2.copyMakeBorder(
+        where,
+        0,
+        max(0, rows * side - where.shape[0]),
+        0,
+        max(0, columns * side - where.shape[1]),
+        cv2.BORDER_CONSTANT,
+        value=(0,),
+    )[: rows * side, : columns * side]
+    return np.asarray(whole.reshape(rows, side, columns, side).max(axis=(1, 3)), np.uint8)
+
+
+def _text_height(sides: NDArray[np.int32]) -> float | None:
+    """Height of the smaller texts: the lower quartile of components that have the shape of letters."""
+    longer, shorter = sides.max(axis=1), sides.min(axis=1)
+    letters: Sequence[int] = longer[
+        (longer >= SMALLEST + 2) & (longer <= LETTER_ASPECT * np.maximum(shorter, 1))
+    ]
+    return float(np.percentile(letters, 25)) if len(letters) >= 3 else None
