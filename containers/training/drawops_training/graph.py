@@ -3,24 +3,39 @@
 Only what PP-OCR's convolutional networks consist of is understood; anything else is refused by name, never
 skipped. Training keeps the graph: `save` replaces the values of tensors and nothing else, so what was served
 before training is served after it. No definition of the architecture is needed, hence no private API.
+
+Weights may be stored as float16 with a Cast to float32 behind each: half the file, the same arithmetic. They
+are widened when a graph is loaded and narrowed again by `save(path, half=True)`.
 """
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 import torch
+from numpy.typing import NDArray
 from onnx import numpy_helper
 from torch import Tensor, nn
 from torch.nn import functional
 
 PARAMETER = "p{}"
+FIXED_INPUTS = {"BatchNormalization": (3, 4), "Resize": (1, 2)}
+"""Inputs that no gradient reaches although they are floating-point: statistics, scales."""
+NARROW = "{}.float16"
+LARGEST_HALF = float(np.finfo(np.float16).max)
 
 
 class Graph(nn.Module):
     """Runs an ONNX graph; floating-point tensors with more than one value are parameters.
+
+    Attributes:
+        input: name of the graph's input.
+        output: name of its output.
+        characters: PP-OCR's dictionary, where the file carries it: one string a class, without the blank at
+            the front and the space at the end.
 
     Raises:
         ValueError: the graph has an operation that is not in `OPERATIONS`.
@@ -30,6 +45,7 @@ class Graph(nn.Module):
         super().__init__()
         self._model = onnx.load(path)
         graph = self._model.graph
+        _widen(graph)
         strange = {node.op_type for node in graph.node} - set(OPERATIONS) - {"Constant", "Identity"}
         if strange:
             raise ValueError(
@@ -37,7 +53,7 @@ class Graph(nn.Module):
             )
         self.input = graph.input[0].name
         self.output = graph.output[0].name
-        self.characters = next(
+        self.characters: list[str] = next(
             (
                 one.value.removesuffix("\n").split("\n")
                 for one in self._model.metadata_props
@@ -45,38 +61,45 @@ class Graph(nn.Module):
             ),
             [],
         )
-        self._constants: dict[str, Tensor] = {}
-        self._places: dict[str, str] = {}  # tensor of the graph -> attribute of this module
-        for one in graph.initializer:
-            self._hold(one.name, numpy_helper.to_array(one))
-        for node in graph.node:
-            if node.op_type == "Constant":
-                self._hold(node.output[0], numpy_helper.to_array(node.attribute[0].t))
         self._same: dict[str, str] = {}
-        self._nodes = []
         for node in graph.node:
             if node.op_type == "Identity":
                 self._same[node.output[0]] = self._same.get(node.input[0], node.input[0])
-            elif node.op_type != "Constant":
+        fixed = {
+            self._same.get(node.input[index], node.input[index])
+            for node in graph.node
+            for index in FIXED_INPUTS.get(node.op_type, ())
+            if index < len(node.input)
+        }
+        self._constants: dict[str, Tensor] = {}
+        self._places: dict[str, str] = {}  # tensor of the graph -> attribute of this module
+        for name, holder in _holders(graph).items():
+            self._hold(name, numpy_helper.to_array(holder), learns=name not in fixed)
+        self._nodes: list[tuple[Callable[..., Any], list[str], list[str], dict[str, Any]]] = []
+        for node in graph.node:
+            if node.op_type not in ("Identity", "Constant"):
                 attributes = {one.name: onnx.helper.get_attribute_value(one) for one in node.attribute}
                 names = [self._same.get(name, name) for name in node.input]
                 self._nodes.append((OPERATIONS[node.op_type], names, list(node.output), attributes))
-        last: dict[str, int] = {}
+        self._last_use: dict[str, int] = {}
         for index, (_, names, _, _) in enumerate(self._nodes):
-            last.update(dict.fromkeys(names, index))
-        self._last_use = last
+            self._last_use.update(dict.fromkeys(names, index))
 
-    def _hold(self, name: str, value: np.ndarray[Any, Any]) -> None:
+    def _hold(self, name: str, value: NDArray[Any], *, learns: bool) -> None:
         tensor = torch.from_numpy(value.copy())
-        if tensor.is_floating_point() and tensor.numel() > 1:
+        if learns and tensor.is_floating_point() and tensor.numel() > 1:
             self._places[name] = PARAMETER.format(len(self._places))
             self.register_parameter(self._places[name], nn.Parameter(tensor))
         else:
             self._constants[name] = tensor
 
     def tensor(self, name: str) -> nn.Parameter:
-        """The parameter that holds a tensor of the graph."""
-        return getattr(self, self._places[self._same.get(name, name)])  # type: ignore[no-any-return]
+        """The parameter that holds a tensor of the graph.
+
+        Raises:
+            KeyError: no parameter of this name.
+        """
+        return self.get_parameter(self._places[self._same.get(name, name)])
 
     def head(self) -> tuple[str, str, str]:
         """Names of the last matrix product's input, weight (features x classes) and bias."""
@@ -85,7 +108,15 @@ class Graph(nn.Module):
         return product[1][0], product[1][1], next(name for name in bias[1] if name != product[2][0])
 
     def forward(self, picture: Tensor, until: str | None = None) -> Tensor:
-        """The graph's output for a batch of pictures, or the tensor named `until`."""
+        """Run the graph.
+
+        Args:
+            picture: batch in the layout of the graph's input, N x 3 x H x W for PP-OCR.
+            until: name of a tensor to stop at; the graph's output if not given.
+
+        Raises:
+            ValueError: nothing in the graph makes that tensor.
+        """
         wanted = until or self._same.get(self.output, self.output)
         values: dict[str, Tensor] = {self.input: picture}
         for index, (run, names, outputs, attributes) in enumerate(self._nodes):
@@ -103,23 +134,96 @@ class Graph(nn.Module):
             return None
         if name in values:
             return values[name]
-        return self._constants[name] if name in self._constants else getattr(self, self._places[name])
+        return self._constants[name] if name in self._constants else self.get_parameter(self._places[name])
 
-    def save(self, path: Path) -> None:
-        """Write the graph with the present values of its parameters."""
+    def save(self, path: Path, *, half: bool = False) -> None:
+        """Write the graph with the present values of its parameters.
+
+        The file appears whole or not at all: a training that is killed while it saves leaves the last one.
+
+        Args:
+            path: file to write or replace.
+            half: store tensors of two and more axes as float16. Vectors (biases, scales) stay float32: they
+                weigh next to nothing.
+        """
         model = onnx.ModelProto()
         model.CopyFrom(self._model)
-        holders = {one.name: one for one in model.graph.initializer}
-        holders.update(
-            {node.output[0]: node.attribute[0].t for node in model.graph.node if node.op_type == "Constant"}
-        )
+        holders = _holders(model.graph)
         for name, attribute in self._places.items():
-            old = numpy_helper.to_array(holders[name])
-            value = (
-                getattr(self, attribute).detach().contiguous().numpy().astype(old.dtype).reshape(old.shape)
-            )
-            holders[name].CopyFrom(numpy_helper.from_array(np.ascontiguousarray(value), holders[name].name))
-        onnx.save(model, path)
+            holder = holders[name]
+            value = self.get_parameter(attribute).detach().contiguous().numpy()
+            holder.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(value), holder.name))
+        if half:
+            _narrow(model.graph, self._places)
+        part = path.with_name(f"{path.name}.part")
+        try:
+            with part.open("wb") as file:
+                file.write(model.SerializeToString())
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def _holders(graph: onnx.GraphProto) -> dict[str, onnx.TensorProto]:
+    """Every tensor that the file holds, by the name it has in the graph."""
+    found = {one.name: one for one in graph.initializer}
+    found.update({node.output[0]: node.attribute[0].t for node in graph.node if node.op_type == "Constant"})
+    return found
+
+
+def _widen(graph: onnx.GraphProto) -> None:
+    """Fold each Cast of a stored float16 tensor to float32 into a float32 tensor, in place."""
+    holders = _holders(graph)
+    folded = [
+        node
+        for node in graph.node
+        if node.op_type == "Cast"
+        and node.input[0] in holders
+        and holders[node.input[0]].data_type == onnx.TensorProto.FLOAT16
+        and onnx.helper.get_attribute_value(node.attribute[0]) == onnx.TensorProto.FLOAT
+    ]
+    wide = [
+        numpy_helper.from_array(
+            numpy_helper.to_array(holders[node.input[0]]).astype(np.float32), node.output[0]
+        )
+        for node in folded
+    ]
+    narrow = {node.input[0] for node in folded}
+    for node in folded:
+        graph.node.remove(node)
+    _forget(graph, narrow - {name for node in graph.node for name in node.input})
+    graph.initializer.extend(wide)
+
+
+def _narrow(graph: onnx.GraphProto, names: Iterable[str]) -> None:
+    """Store these tensors as float16 with a Cast to float32 behind each, in place.
+
+    Vectors stay as they are, and so does a tensor with a value that float16 does not reach.
+    """
+    holders = _holders(graph)
+    values = {name: numpy_helper.to_array(holders[name]) for name in names}
+    chosen = {
+        name: value
+        for name, value in values.items()
+        if value.dtype == np.float32 and value.ndim > 1 and np.abs(value).max() <= LARGEST_HALF
+    }
+    _forget(graph, set(chosen))
+    graph.initializer.extend(
+        numpy_helper.from_array(value.astype(np.float16), NARROW.format(name))
+        for name, value in chosen.items()
+    )
+    for name in reversed(chosen):  # before all that use them
+        cast = onnx.helper.make_node("Cast", [NARROW.format(name)], [name], to=onnx.TensorProto.FLOAT)
+        graph.node.insert(0, cast)
+
+
+def _forget(graph: onnx.GraphProto, names: set[str]) -> None:
+    for one in [one for one in graph.initializer if one.name in names]:
+        graph.initializer.remove(one)
+    for node in [node for node in graph.node if node.op_type == "Constant" and node.output[0] in names]:
+        graph.node.remove(node)
 
 
 def _padding(
@@ -246,9 +350,18 @@ def _unsqueeze(x: Tensor, *, axes: list[int]) -> Tensor:
     return x
 
 
-def _resize(x: Tensor, *inputs: Tensor | None, mode: bytes, **_: Any) -> Tensor:
-    if mode != b"nearest":
-        raise ValueError(f"Resize by {mode.decode()} cannot be trained")
+def _resize(
+    x: Tensor,
+    *inputs: Tensor | None,
+    mode: bytes,
+    nearest_mode: bytes = b"round_prefer_floor",
+    coordinate_transformation_mode: bytes = b"half_pixel",
+    cubic_coeff_a: float = -0.75,
+) -> Tensor:
+    # The one kind that PyTorch's "nearest" computes.
+    kind = (mode, coordinate_transformation_mode, nearest_mode)
+    if kind != (b"nearest", b"asymmetric", b"floor"):
+        raise ValueError(f"Resize by {b', '.join(kind).decode()} cannot be trained")
     if len(inputs) > 2 and inputs[2] is not None:
         return functional.interpolate(x, size=[int(v) for v in inputs[2][2:]], mode="nearest")
     scales = inputs[1]

@@ -8,6 +8,7 @@ have, so that a network learns to look past it.
 import math
 import random
 from collections.abc import Iterator
+from typing import Any
 
 import cv2
 import numpy as np
@@ -33,14 +34,12 @@ def line(r: random.Random) -> tuple[Picture, str] | None:
     if drawn is None:
         return None
     capital = math.exp(r.uniform(math.log(SMALLEST_CAPITAL), math.log(LARGEST_CAPITAL)))
-    ink = _placed(drawn, capital, r)
-    rows, columns = np.flatnonzero(ink.max(axis=1) > 64), np.flatnonzero(ink.max(axis=0) > 64)
-    if not len(rows) or not len(columns):
+    ink = _trimmed(_placed(drawn, capital, r))
+    if ink is None:
         return None
-    height, width = rows[-1] + 1 - rows[0], columns[-1] + 1 - columns[0]
-    ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    height, width = ink.shape
     pads = _margins(min(height, width), r)
-    canvas = cv2.copyMakeBorder(ink, *pads, cv2.BORDER_CONSTANT, value=(0,))
+    canvas = np.asarray(cv2.copyMakeBorder(ink, *pads, cv2.BORDER_CONSTANT, value=(0,)), np.uint8)
     weight = _pen(capital, r)
     _clutter(canvas, (pads[2], pads[0], width, height), capital, weight, r)
     cut = [max(0, -pad) for pad in _jitter(height, r)]
@@ -64,7 +63,7 @@ def _pen(capital: float, r: random.Random) -> int:
 
 
 def _placed(drawn: typefaces.Lettering, capital: float, r: random.Random) -> Picture:
-    """The string at its size on the page: condensed or wide, slanted, not quite level, at a fraction of a pixel."""
+    """The string at its size on the page: condensed or wide, slanted, not level, at a fraction of a pixel."""
     scale = capital / drawn.capital
     stretch = r.choice((1.0, 1.0, 1.0, r.uniform(0.65, 1.2)))
     slant = r.choice((0.0, 0.0, 0.0, r.uniform(-0.1, 0.3)))
@@ -78,16 +77,25 @@ def _placed(drawn: typefaces.Lettering, capital: float, r: random.Random) -> Pic
     matrix = np.column_stack((turned, -low + 1 + np.array([r.random(), r.random()]) - 0.5))
     source = drawn.ink
     if scale < 0.75:  # what a renderer does: average over the pixel
-        source = cv2.GaussianBlur(source, (0, 0), 0.4 / scale)
+        source = np.asarray(cv2.GaussianBlur(source, (0, 0), 0.4 / scale), np.uint8)
     return np.asarray(
         cv2.warpAffine(source, matrix, (int(size[0]), int(size[1])), flags=cv2.INTER_LINEAR), np.uint8
     )
 
 
+def _trimmed(ink: Picture) -> Picture | None:
+    """The picture without what is blank around the ink; None when all of it is."""
+    rows, columns = np.flatnonzero(ink.max(axis=1) > 64), np.flatnonzero(ink.max(axis=0) > 64)
+    if not len(rows) or not len(columns):
+        return None
+    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
 def _margins(side: int, r: random.Random) -> tuple[int, int, int, int]:
     """Top, bottom, left, right: what the crop adds around the ink."""
     usual = r.uniform(0.15, 0.45)
-    return tuple(max(0, round(side * (usual + r.uniform(-0.12, 0.15)))) for _ in range(4))  # type: ignore[return-value]
+    top, bottom, left, right = (max(0, round(side * (usual + r.uniform(-0.12, 0.15)))) for _ in range(4))
+    return top, bottom, left, right
 
 
 def _jitter(height: int, r: random.Random) -> list[int]:
@@ -128,10 +136,8 @@ def _clutter(
     if r.random() < 0.2:  # a neighbour on the line, above or below reaches in
         other = typefaces.letter(strings.tag(r), r)
         if other is not None:
-            ink = _placed(other, capital * r.uniform(0.8, 1.2), r)
-            rows, columns = np.flatnonzero(ink.max(axis=1) > 64), np.flatnonzero(ink.max(axis=0) > 64)
-            if len(rows) and len(columns):
-                ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+            ink = _trimmed(_placed(other, capital * r.uniform(0.8, 1.2), r))
+            if ink is not None:
                 side = r.randrange(4)
                 away = round(capital * r.uniform(0.3, 0.6))
                 # Only what is clear of the text's own line may be unread.
@@ -201,10 +207,11 @@ def _finish(ink: Picture, r: random.Random) -> Picture:
     """From ink to the grey values of a CAD export, a print or a scan."""
     if r.random() < 0.15:
         kernel = np.ones((2, 2), np.uint8)
-        ink = cv2.dilate(ink, kernel) if r.random() < 0.5 or min(ink.shape) < 24 else cv2.erode(ink, kernel)
+        thicker = r.random() < 0.5 or min(ink.shape) < 24
+        ink = np.asarray(cv2.dilate(ink, kernel) if thicker else cv2.erode(ink, kernel), np.uint8)
     depth = r.choice((1.0, 1.0, r.uniform(0.4, 1.0)))
     paper = 255.0 - r.choice((0.0, 0.0, r.uniform(0, 60)))
-    picture = paper - ink.astype(np.float32) * (depth * paper / 255)
+    picture: NDArray[np.floating[Any]] = paper - ink.astype(np.float32) * (depth * paper / 255)
     look = r.random()
     height, width = ink.shape
     if look < 0.30:
@@ -213,11 +220,13 @@ def _finish(ink: Picture, r: random.Random) -> Picture:
         picture = np.where(picture > paper * r.uniform(0.35, 0.7), paper, paper * (1 - depth))
     else:
         if r.random() < 0.5:
-            picture = cv2.GaussianBlur(picture, (0, 0), r.uniform(0.3, 0.25 + 0.03 * height))
+            spread = r.uniform(0.3, 0.25 + 0.03 * height)
+            picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), spread), picture.dtype)
         if r.random() < 0.3 and height > 16:
             part = r.uniform(0.5, 0.9)
             size = (max(4, round(width * part)), max(8, round(height * part)))
-            picture = cv2.resize(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), (width, height))
+            small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+            picture = np.asarray(cv2.resize(small, (width, height)), picture.dtype)
         if r.random() < 0.4:
             grain = np.random.default_rng(r.randrange(1 << 30)).standard_normal(picture.shape, np.float32)
             picture = picture + grain * r.uniform(2, 20)

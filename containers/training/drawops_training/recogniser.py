@@ -7,11 +7,13 @@ a share of Chinese lines in the data keeps them apart from what is new.
 """
 
 import argparse
+import itertools
 import math
 import random
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
 import cv2
 import numpy as np
 import torch
@@ -65,12 +67,12 @@ def batches(seed: int, classes: dict[str, int]) -> Iterator[Batch]:
     source = lines.lines(seed)
     r = random.Random(seed)
     while True:
-        pool = []
+        pool: list[tuple[int, NDArray[np.uint8], str]] = []
         while len(pool) < POOL:
             picture, text = next(source)
             width = math.ceil(HEIGHT * picture.shape[1] / picture.shape[0])
             steps = width / 8
-            doubles = sum(a == b for a, b in zip(text, text[1:], strict=False))
+            doubles = sum(a == b for a, b in itertools.pairwise(text))
             if width > WIDEST or len(text) + doubles + 1 > steps or any(one not in classes for one in text):
                 continue
             pool.append((-(-width // BUCKET) * BUCKET, picture, text))

@@ -13,38 +13,34 @@ CAPITALS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 SMALL = "abcdefghijklmnopqrstuvwxyz"
 LATIN = "".join(chr(code) for code in range(33, 127))
 SYMBOLS = "°±²³µØ×½¼¾÷≤≥Ω§€äöüÄÖÜßéèñçåø"
-UNITS = (
-    (
-        "mm m m² m³ m³/h m/s kg kg/h kg/m³ t/h l/min l/s bar barg mbar Pa kPa MPa °C °F K kW kW/h W/m²K V A mA Hz "
-        "1/min min⁻¹ rpm Nm kN N/mm² µm % ppm dB kVA Ω µF mm² Nm³/h J/kgK kJ/kg s h in ft lb psi gpm kg/cm²g"
-    )
-    .replace("⁻¹", "")
-    .split()
-)
-INSTRUMENTS = (
-    "PI TI FI LI PIC TIC FIC LIC PICSA LICA TIRC FT PT TT LT PDI PDT FE FV PV LV TV HV XV PSV PRV ZSO ZSC LSHH LSLL "
-    "PSH PSL TSHH AT AI QIC SI SIC YS HS GO GC M NC NO FC FO LO LC CSO CSC TRC FFIC UV US TE PAH LAL TAHH KH RA"
-).split()
+UNITS = """
+mm m m² m³ m³/h m/s kg kg/h kg/m³ t/h l/min l/s bar barg mbar Pa kPa MPa °C °F K kW kW/h W/m²K V A mA Hz
+1/min min rpm Nm kN N/mm² µm % ppm dB kVA Ω µF mm² Nm³/h J/kgK kJ/kg s h in ft lb psi gpm kg/cm²g
+""".split()
+INSTRUMENTS = """
+PI TI FI LI PIC TIC FIC LIC PICSA LICA TIRC FT PT TT LT PDI PDT FE FV PV LV TV HV XV PSV PRV ZSO ZSC LSHH LSLL
+PSH PSL TSHH AT AI QIC SI SIC YS HS GO GC M NC NO FC FO LO LC CSO CSC TRC FFIC UV US TE PAH LAL TAHH KH RA
+""".split()
 SIZES = '1/4" 3/8" 1/2" 3/4" 1" 1 1/4" 1 1/2" 2" 2 1/2" 3" 4" 6" 8" 10" 12" 14" 16" 20" 24" 36"'
-WORDS = (
-    "and the of for with from see note notes drawing title scale sheet revision date name checked approved drawn "
-    "design designed project client customer plant area unit system pump vessel tank valve heat exchanger motor "
-    "compressor filter cooling water steam condensate nitrogen air instrument vent drain line pipe piping flange "
-    "nozzle level pressure temperature flow capacity head power speed casing impeller wheel material insulation "
-    "tracing thickness diameter nominal volume medium density height length width min. max. normal operating test "
-    "weight total quantity item part number description remarks specification rating class size type model location "
-    "section detail view top bottom left right front side assembly surface finish tolerance unless otherwise "
-    "specified dimensions millimeters break sharp edges deburr third angle projection owner reserves all rights in "
-    "event grant patent registration utility general arrangement schematic wiring terminal cable relay supply alarm "
-    "high low open closed close to suction discharge inlet outlet feed product process control safety shut-off "
-    "replacement replaced created modified department engineer engineering standard code document status index page"
-).split()
-GERMAN = (
-    "Behälter Kühlwasser Wärmetauscher Druck Prüfung für über Entlüftung Entleerung Rücklauf Vorlauf Höhe Länge Maß "
-    "Maßstab Größe Fußventil Rührwerk Lösung Säure Öl Ölabscheider Übersicht Anlage Änderung geprüft gezeichnet "
-    "Benennung Werkstoff Oberfläche Gewicht Blatt Zeichnung Stück Menge Temperatur Füllstand Dämpfung Schließer "
-    "Öffner Gehäuse Flüssigkeit Gefäß Stärke Wand Düse Käfig Rohrleitung Armatur Dichtung Schweißnaht"
-).split()
+WORDS = """
+and the of for with from see note notes drawing title scale sheet revision date name checked approved drawn
+design designed project client customer plant area unit system pump vessel tank valve heat exchanger motor
+compressor filter cooling water steam condensate nitrogen air instrument vent drain line pipe piping flange
+nozzle level pressure temperature flow capacity head power speed casing impeller wheel material insulation
+tracing thickness diameter nominal volume medium density height length width min. max. normal operating test
+weight total quantity item part number description remarks specification rating class size type model location
+section detail view top bottom left right front side assembly surface finish tolerance unless otherwise
+specified dimensions millimeters break sharp edges deburr third angle projection owner reserves all rights in
+event grant patent registration utility general arrangement schematic wiring terminal cable relay supply alarm
+high low open closed close to suction discharge inlet outlet feed product process control safety shut-off
+replacement replaced created modified department engineer engineering standard code document status index page
+""".split()
+GERMAN = """
+Behälter Kühlwasser Wärmetauscher Druck Prüfung für über Entlüftung Entleerung Rücklauf Vorlauf Höhe Länge Maß
+Maßstab Größe Fußventil Rührwerk Lösung Säure Öl Ölabscheider Übersicht Anlage Änderung geprüft gezeichnet
+Benennung Werkstoff Oberfläche Gewicht Blatt Zeichnung Stück Menge Temperatur Füllstand Dämpfung Schließer
+Öffner Gehäuse Flüssigkeit Gefäß Stärke Wand Düse Käfig Rohrleitung Armatur Dichtung Schweißnaht
+""".split()
 ALONE = CAPITALS + DIGITS + "abcdehijkmnrstxyz" + "+-/°ØΩ"
 
 
@@ -97,12 +93,14 @@ def tag(r: random.Random) -> str:
         lambda: f"{c(r, 1, 2)}{d(r, 1, 4)}",
         lambda: f"N{d(r, 1, 2)}",
         lambda: (
-            f"{r.choice(INSTRUMENTS)}{r.choice(('', ' ', '-'))}{d(r, 2, 4)}{r.choice(('', '', '.' + d(r, 2, 2)))}"
+            f"{r.choice(INSTRUMENTS)}{r.choice(('', ' ', '-'))}{d(r, 2, 4)}"
+            + r.choice(("", "", "." + d(r, 2, 2)))
         ),
         lambda: f"{c(r, 1, 3)}-{d(r, 2, 5)}{r.choice(('', '', 'A', 'B', 'A/B', '-01'))}",
         lambda: f"{d(r, 2, 4)}.{d(r, 2, 2)}",
         lambda: (
-            f"{r.choice(('=', '-', '+', ''))}{'.'.join(c(r, 1, 1) + d(r, 1, 2) for _ in range(r.randint(2, 4)))}"
+            r.choice(("=", "-", "+", ""))
+            + ".".join(c(r, 1, 1) + d(r, 1, 2) for _ in range(r.randint(2, 4)))
             + r.choice(("", ".", "." + c(r, 1, 1)))
         ),
         lambda: f"{d(r, 1, 3)}{c(r, 1, 3)}{d(r, 1, 3)}{r.choice(('', '-' + d(r, 2, 3)))}",
@@ -206,7 +204,7 @@ def dimension(r: random.Random) -> str:
         lambda: f"{r.randint(1, 20)} : {r.randint(1, 50)}",
         lambda: f"{r.randint(1, 9)} / {r.randint(1, 9)}",
         lambda: f"{r.choice(SIZES.split(' '))}",
-        lambda: f'½"' if r.random() < 0.5 else f'{r.randint(1, 9)}{r.choice("½¼¾")}"',
+        lambda: '½"' if r.random() < 0.5 else f'{r.randint(1, 9)}{r.choice("½¼¾")}"',
     )
     return r.choice(forms)()
 
@@ -245,7 +243,8 @@ def form_entry(r: random.Random) -> str:
         lambda: f"{r.choice(WORDS).capitalize()} {r.choice(WORDS)} {d(r, 1, 1)}",
         lambda: f"{c(r, 2, 3)}{d(r, 3, 6)}.{c(r, 3, 6)}",
         lambda: (
-            f"{c(r, 3, 6)}{r.choice(('', '-'))}{d(r, 4, 7)}{r.choice(('', '_bw', '.dwg', '.pdf', '/' + d(r, 1, 2)))}"
+            f"{c(r, 3, 6)}{r.choice(('', '-'))}{d(r, 4, 7)}"
+            + r.choice(("", "_bw", ".dwg", ".pdf", "/" + d(r, 1, 2)))
         ),
         lambda: f"REV. {r.choice(CAPITALS + DIGITS)}",
         lambda: f"A{r.randint(0, 4)}",

@@ -2,7 +2,9 @@
 
 The fonts come from Debian packages (fonts-liberation, -dejavu, -roboto-unhinted, -osifont, -freefont-ttf,
 -open-sans, -lato, -hack, -inconsolata, -crosextra-carlito, -texgyre, -noto-cjk); whatever of them is
-installed is used. None of them is shipped: only what a network learnt from their pictures.
+installed is used, and without any there is still the Hershey lettering, which comes as a Python package. None
+of them is shipped: only what a network learnt from their pictures. A seed draws the same pictures only where
+the same fonts are installed (`missing`).
 """
 
 import random
@@ -23,20 +25,28 @@ LATIN = {
     "LiberationSansNarrow-Regular": 6, "LiberationSansNarrow-Bold": 1, "osifont": 8,
     "Roboto-Regular": 2, "Roboto-Light": 2, "RobotoCondensed-Regular": 4, "RobotoCondensed-Light": 3,
     "DejaVuSans": 3, "DejaVuSansCondensed": 2, "DejaVuSansMono": 2, "DejaVuSans-Oblique": 1,
-    "FreeSans": 2, "FreeMono": 1, "OpenSans-Regular": 2, "OpenSans-CondLight": 2, "Lato-Regular": 2, "Lato-Light": 2,
-    "Hack-Regular": 1, "Inconsolata": 1, "Carlito-Regular": 3, "LiberationMono-Regular": 2,
+    "FreeSans": 2, "FreeMono": 1, "OpenSans-Regular": 2, "OpenSans-CondLight": 2,
+    "Lato-Regular": 2, "Lato-Light": 2, "Hack-Regular": 1, "Inconsolata": 1, "Carlito-Regular": 3,
+    "LiberationMono-Regular": 2,
     "LiberationSerif-Regular": 2, "texgyreadventor-regular": 4, "texgyreheros-regular": 2,
     "texgyreheroscn-regular": 2, "DejaVuSerif": 1, "LiberationSerif-Italic": 1,
 }  # fmt: skip
 CHINESE = ("NotoSansCJK-Regular", "NotoSerifCJK-Regular", "NotoSansCJK-Bold")
 HERSHEY = {"futural": 10, "rowmans": 6, "futuram": 3, "cursive": 0, "rowmand": 2, "timesr": 1}
+STROKED = 0.22
+"""Share of ASCII strings in Hershey lettering; all of them where no font is installed."""
 RENDERED_AT = 64
 """Font size in pixels at which strings are first drawn; finer than any that is then asked for."""
 
 
 @dataclass(frozen=True)
 class Lettering:
-    """A drawn string. `ink`: H x W, 255 for ink, with a margin; `capital`: height of a capital in pixels."""
+    """A drawn string.
+
+    Attributes:
+        ink: H x W, 255 for ink, with a margin.
+        capital: height of a capital letter in pixels.
+    """
 
     ink: NDArray[np.uint8]
     capital: float
@@ -50,6 +60,11 @@ def _files() -> dict[str, Path]:
         for path in sorted(folder.rglob("*"))
         if path.suffix in (".ttf", ".otf", ".ttc")
     }
+
+
+def missing() -> list[str]:
+    """Faces that are not installed, by the stem of their file's name."""
+    return [name for name in (*LATIN, *CHINESE) if name not in _files()]
 
 
 @lru_cache
@@ -77,11 +92,14 @@ def _strokes(face: str) -> HersheyFonts:
 def letter(text: str, r: random.Random) -> Lettering | None:
     """Draw a string in a random face, weight, width of letters and spacing; None if no face has all of it."""
     plain = text.isascii()
-    if plain and r.random() < 0.22:
+    if plain and r.random() < STROKED:
         return _stroked(text, r)
     if any("\u4e00" <= character <= "\u9fff" or character == "：" for character in text):
-        return _typeset(text, r.choice(CHINESE), r)
+        chinese = [name for name in CHINESE if name in _files()]
+        return _typeset(text, r.choice(chinese), r) if chinese else None
     known = {name: weight for name, weight in LATIN.items() if name in _files()}
+    if not known:
+        return _stroked(text, r) if plain else None
     for _ in range(6):
         name = r.choices(list(known), list(known.values()))[0]
         if all(_covers(name, character) for character in text):
@@ -106,14 +124,14 @@ def _typeset(text: str, name: str, r: random.Random) -> Lettering:
     bold = r.choice((0, 0, 0, 0, 1, 2))
     for x, part in places:
         draw.text((margin + x, RENDERED_AT // 3), part, 255, font=font, stroke_width=bold)
-    left, top, right, bottom = font.getbbox("国" if name in CHINESE else "H")
+    _, top, _, bottom = font.getbbox("国" if name in CHINESE else "H")
     return Lettering(np.asarray(image), float(bottom - top))
 
 
 def _stroked(text: str, r: random.Random) -> Lettering | None:
     face = r.choices(list(HERSHEY), list(HERSHEY.values()))[0]
     font = _strokes(face)
-    lines = [line for line in font.lines_for_text(text)]
+    lines = list(font.lines_for_text(text))
     if not lines:
         return None
     high = RENDERED_AT / 100 * 0.9
@@ -134,7 +152,7 @@ def _stroked(text: str, r: random.Random) -> Lettering | None:
 
 @lru_cache
 def _upside_down(face: str) -> bool:
-    """Whether this font's y axis points up: the longer bar of an L must come out below."""
+    """Whether this font's y axis points up: the level bar of an L must come out below."""
     lines = np.array(list(_strokes(face).lines_for_text("L")), np.float64)
     flat = min(lines, key=lambda line: abs(line[0][1] - line[1][1]) - 0.01 * abs(line[0][0] - line[1][0]))
-    return bool(flat[:, 1].mean() > np.mean(lines[..., 1])) is False
+    return not flat[:, 1].mean() > np.mean(lines[..., 1])
