@@ -7,6 +7,7 @@ shown to the detection network: 8 to 30 % of a real sheet. Everything works on a
 Coordinates are page pixels, x to the right, y down.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -55,7 +56,7 @@ class Ink:
 
 @dataclass(frozen=True)
 class Paper:
-    """The paper of a page: its level per channel, whether ink is brighter, and how far ink departs from it."""
+    """The paper of a page: its level per channel, whether ink is brighter, and how far ink is from it."""
 
     level: tuple[int, ...]
     inverted: bool
@@ -65,10 +66,13 @@ class Paper:
 def paper(page: Page) -> Paper:
     """Look at every fourth row and column for the commonest value and the range of ink."""
     sample = page[::4, ::4]
+    width = sample.shape[1]
     channels = sample.reshape(-1, 1) if page.ndim == 2 else sample.reshape(-1, 3)
     levels = tuple(int(np.bincount(channels[:, c], minlength=256).argmax()) for c in range(channels.shape[1]))
     difference = np.abs(channels.astype(np.int16) - np.array(levels, np.int16)).max(axis=1)
-    inked = difference[difference > INK_CONTRAST // 2]
+    # Grain is what neighbours differ by; shading does not count. Taken for ink it would be stretched to ink.
+    grain = 1.4826 * float(np.median(np.abs(np.diff(sample.astype(np.int16), axis=1)))) if width > 1 else 0.0
+    inked = difference[difference > max(INK_CONTRAST // 2, NOISE_FACTOR * grain / math.sqrt(2))]
     contrast = float(np.percentile(inked, 90)) if len(inked) else 0.0
     return Paper(levels, inverted=sum(levels) < 128 * len(levels), contrast=contrast)
 
@@ -97,7 +101,7 @@ def find(page: Page) -> Ink:
     lines = cv2.dilate(cv2.bitwise_or(across, along), np.ones((3, 3), np.uint8))
     rest = cv2.bitwise_and(ink, cv2.bitwise_not(lines * 255))
     del across, along, lines
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(rest, connectivity=8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(rest, connectivity=8)
     boxes = stats[:, :4].astype(np.int32) * HALF
     sides = boxes[:, 2:4].copy()
     longer, shorter = sides.max(axis=1), sides.min(axis=1)
@@ -194,7 +198,7 @@ def _ink_map(half: Page) -> NDArray[np.uint8]:
         .max(axis=2)
     )
     if float(np.median(uneven)) > 4:
-        # A scan: paper is what most of the neighbourhood is like. A margin keeps the frame out of the estimate.
+        # A scan: paper is what most of the neighbourhood is like. A margin keeps the frame out of it.
         padded = cv2.copyMakeBorder(coarse, 8, 8, 8, 8, cv2.BORDER_REPLICATE)
         smooth = cv2.medianBlur(padded, 15)[8:-8, 8:-8]
         background = cv2.resize(smooth, (width, height), interpolation=cv2.INTER_LINEAR)

@@ -1,33 +1,11 @@
+import cv2
 import numpy as np
 import pytest
+from drawops_vision import ink
 from drawops_vision.artifact import Model
-from drawops_vision.detect import Detector, is_blank
+from drawops_vision.detect import LARGEST_SCALE, SMALLEST_SCALE, TEXT_HEIGHT, Detector, scale_for
 
 from tests.unit.vision.drawings import sheet
-
-
-def test_bare_paper_is_blank_whatever_its_colour() -> None:
-    for grey in (0, 127, 240, 255):
-        assert is_blank(np.full((200, 300), grey, np.uint8))
-    assert is_blank(np.full((200, 300, 3), (200, 220, 240), np.uint8))
-
-
-def test_the_noise_of_a_scanner_is_blank() -> None:
-    noise = np.random.default_rng(0).normal(235, 5, (500, 500)).clip(215, 255)
-    assert is_blank(noise.astype(np.uint8))
-
-
-@pytest.mark.parametrize("grey", [0, 128, 200])
-def test_a_lone_full_stop_on_a_whole_tile_is_not_blank(grey: int) -> None:
-    tile = np.full((1280, 1280), 255, np.uint8)
-    tile[700:702, 300:302] = grey
-    assert not is_blank(tile)
-
-
-def test_text_of_the_papers_own_brightness_is_not_blank() -> None:
-    tile = np.full((400, 400, 3), (90, 90, 90), np.uint8)
-    tile[100:120, 100:150] = (90, 60, 150)
-    assert not is_blank(tile)
 
 
 @pytest.fixture(scope="module")
@@ -60,15 +38,55 @@ def test_specks_and_doubtful_patches_are_no_text(detector: Detector) -> None:
     assert detector.quads(np.zeros((400, 600), np.uint8)).shape == (0, 4, 2)
 
 
-def test_blank_tiles_are_not_sent_to_the_network_and_are_marked(detector: Detector) -> None:
-    page = sheet(("P-1234", 100, 200), width=2300, height=600, size=40)
-    stitched, seen = detector.page_probability(page)
-    assert [tile.blank for tile in seen] == [False, True]
-    assert not stitched[:, 1400:].any()
-    assert stitched[160:210, 100:240].max() > 200
+def test_quads_are_page_pixels_whatever_the_scale_of_the_map(detector: Detector) -> None:
+    drawn = probability((100, 200, 150, 20))
+    assert detector.quads(drawn, 0.5) == pytest.approx(detector.quads(drawn) * 2)
 
 
-def test_giving_up_is_possible_at_every_tile(detector: Detector) -> None:
+def test_only_the_inked_parts_of_a_page_are_shown_to_the_network(detector: Detector) -> None:
+    page = sheet(("P-1234", 100, 200), ("P-5678", 1900, 500), width=2300, height=600, size=40)
+    found = detector.look(page, ink.find(page))
+    assert len(found.parts) == 2
+    assert (
+        sum((part.right - part.left) * (part.bottom - part.top) for part in found.parts) < 0.2 * page.size / 3
+    )
+    assert found.probability.shape == pytest.approx(np.array(page.shape[:2]) * found.scale, abs=1)
+    left, right = sorted(detector.quads(found.probability, found.scale), key=lambda quad: float(quad[0, 0]))
+    assert cv2.pointPolygonTest(left, (165, 185), False) > 0
+    assert cv2.pointPolygonTest(right, (1965, 485), False) > 0
+
+
+def test_a_blank_page_is_not_shown_to_the_network(detector: Detector) -> None:
+    page = np.full((600, 5000), 255, np.uint8)
+
+    def check() -> None:
+        raise AssertionError("the network was asked")
+
+    found = detector.look(page, ink.find(page), check)
+    assert found.parts == []
+    assert not found.probability.any()
+
+
+def test_text_is_shown_at_the_height_the_network_needs() -> None:
+    assert scale_for(TEXT_HEIGHT) == 1
+    assert scale_for(2 * TEXT_HEIGHT) == pytest.approx(0.5)
+    assert scale_for(1000) == SMALLEST_SCALE
+    assert scale_for(2) == LARGEST_SCALE
+    assert scale_for(None) == 1
+
+
+def test_text_that_fills_more_than_a_canvas_is_looked_at_in_parts(detector: Detector) -> None:
+    words = [("LINE 4-WATER", x, y) for x in range(40, 2500, 260) for y in range(60, 1600, 60)]
+    page = sheet(*words, width=2700, height=1600, size=20)
+    covered = np.zeros(page.shape[:2], bool)
+    found = detector.look(page, ink.find(page))
+    assert len(found.parts) > 1
+    for part in found.parts:
+        covered[part.top : part.bottom, part.left : part.right] = True
+    assert covered[page[:, :, 0] < 128].all()
+
+
+def test_giving_up_is_possible_at_every_canvas(detector: Detector) -> None:
     calls = []
 
     def check() -> None:
@@ -76,6 +94,8 @@ def test_giving_up_is_possible_at_every_tile(detector: Detector) -> None:
         if len(calls) == 2:
             raise TimeoutError
 
+    words = [("LINE 4-WATER", x, y) for x in range(40, 2500, 260) for y in range(60, 1600, 60)]
+    page = sheet(*words, width=2700, height=1600, size=20)
     with pytest.raises(TimeoutError):
-        detector.page_probability(np.zeros((600, 5000), np.uint8), check)
+        detector.look(page, ink.find(page), check)
     assert len(calls) == 2
