@@ -22,14 +22,18 @@ PACKAGES := layers/core containers/vision .
 LOCKED := $(wildcard requirements/*.in layers/*/requirements.in local/requirements/*.in containers/*/requirements*.in \
 	benchmarks/peers/requirements*.in)
 TYPED := layers/core/drawops containers/vision/drawops_vision cli/drawops_cli local/drawops_local functions \
-	containers/inference benchmarks docs/reference
+	containers/inference containers/training/drawops_training benchmarks docs/reference
 DEXPI ?= ../shared/data/dexpi
 SHEETS ?= dexpi,hard,mechanical
 
 # A make around the recipe must not talk to the make that `sam build` runs for the layer.
 NO_MAKE := MAKEFLAGS= MFLAGS= MAKELEVEL=
 
-.PHONY: help setup demo test lint format types lock up down benchmark benchmark-platform clean
+# torch has an environment of its own (containers/training/requirements.in says why).
+TRAINING := .drawops/envs/training
+BASELINE := .drawops/cache/baseline-model.tar.gz
+
+.PHONY: help setup demo test test-training lint format types lock up down benchmark benchmark-platform clean
 
 help: ## this list
 	@echo "drawops: read engineering drawings on AWS or on this machine"
@@ -45,6 +49,10 @@ demo: $(SETUP) ## read three sample drawings on a local cloud of its own, then s
 
 test: lint types ## lint, types and the whole test suite, local cloud included
 	@$(NO_MAKE) exec $(IN_VENV)/python -m pytest --durations=15
+
+test-training: $(TRAINING)/drawops-setup $(BASELINE) ## what needs torch, in an environment of its own (5 GB on Linux)
+	@$(TRAINING)/bin/mypy containers/training/drawops_training
+	@$(TRAINING)/bin/python -m pytest --confcutdir=tests/training -m training tests/training --durations=5
 
 lint: $(SETUP) ## ruff and cfn-lint
 	@$(IN_VENV)/ruff check .
@@ -90,6 +98,17 @@ $(SETUP): requirements/dev.txt pyproject.toml layers/core/pyproject.toml contain
 	@$(UV) pip install --quiet --python $(IN_VENV)/python --require-hashes -r requirements/dev.txt
 	@$(UV) pip install --quiet --python $(IN_VENV)/python --no-deps $(foreach package,$(PACKAGES),-e ./$(package))
 	@touch $@
+
+$(TRAINING)/drawops-setup: containers/training/requirements-test.txt | $(SETUP) $(UV)
+	@echo "installing the locked packages into $(TRAINING)"
+	@$(UV) venv --quiet --clear --python $(IN_VENV)/python $(TRAINING)
+	@$(UV) pip install --quiet --python $(TRAINING)/bin/python --require-hashes -r $<
+	@touch $@
+
+$(BASELINE): containers/inference/baseline_model.py | $(SETUP)
+	@mkdir -p $(@D)
+	@$(IN_VENV)/python $< --out $@.part
+	@mv $@.part $@
 
 $(TOOLS)/bin/uv:
 	@if [ -z "$(PYTHON)" ]; then echo "Python 3.11 or newer is needed. Install it, or name it: make PYTHON=/path/to/python"; exit 1; fi

@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from drawops_training import lines, strings
+from drawops_training import lines, strings, typefaces
 from drawops_training.graph import Graph
 
 HEIGHT = 48
@@ -40,7 +40,7 @@ Batch = tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.int64]]
 
 
 def prepared(picture: NDArray[np.uint8], columns: int) -> NDArray[np.float32]:
-    """3 x 48 x columns in [-1, 1], padded with mid-grey on the right, as the reader feeds it."""
+    """A crop (H x W, grey) as the reader feeds it: 3 x 48 x columns in [-1, 1], mid-grey on the right."""
     width = min(columns, max(4, math.ceil(HEIGHT * picture.shape[1] / picture.shape[0])))
     row = cv2.resize(picture, (width, HEIGHT)).astype(np.float32) / 127.5 - 1
     out = np.zeros((3, HEIGHT, columns), np.float32)
@@ -96,7 +96,16 @@ def batches(seed: int, classes: dict[str, int]) -> Iterator[Batch]:
 def train(
     model: Graph, iterations: int, rate: float, seed: int, every: int, save: Callable[[], None]
 ) -> None:
-    """Train in place; `save()` is called every `every` iterations and at the end."""
+    """Train in place by CTC loss, AdamW, a warm-up and a cosine.
+
+    Args:
+        model: a recogniser whose output is N x steps x classes.
+        iterations: batches to learn from.
+        rate: highest learning rate.
+        seed: of the lines drawn and of the classes that stay frozen.
+        every: iterations between two calls of `save`, which is also called at the end.
+        save: writes `model`, whose parameters are then running averages of what was learnt.
+    """
     torch.manual_seed(seed)
     features, weight_name, bias_name = model.head()
     characters = ["", *model.characters, " "]
@@ -173,16 +182,21 @@ def main() -> None:
     parser.add_argument("--iterations", type=int, default=600)
     parser.add_argument("--rate", type=float, default=1e-4)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--half", action="store_true", help="write float16 weights: half the file, the same operations"
+    )
     parser.add_argument("--every", type=int, default=100, help="write the file every so many iterations")
     parser.add_argument(
         "--threads", type=int, default=1, help="more are slower while the machine does other work"
     )
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    if missing := typefaces.missing():
+        print(f"not installed, so never drawn: {', '.join(missing)}", flush=True)
     model = Graph(options.rec)
 
     def save() -> None:
-        model.save(options.out)
+        model.save(options.out, half=options.half)
         print(f"saved={options.out}", flush=True)
 
     train(model, options.iterations, options.rate, options.seed, options.every, save)
