@@ -65,11 +65,10 @@ class Paper:
 
 def paper(page: Page) -> Paper:
     """Look at every fourth row and column for the commonest value and the range of ink."""
-    sample = page[::4, ::4]
+    sample = np.ascontiguousarray(page[::4, ::4])
     width = sample.shape[1]
-    channels = sample.reshape(-1, 1) if page.ndim == 2 else sample.reshape(-1, 3)
-    levels = tuple(int(np.bincount(channels[:, c], minlength=256).argmax()) for c in range(channels.shape[1]))
-    difference = np.abs(channels.astype(np.int16) - np.array(levels, np.int16)).max(axis=1)
+    levels = _levels(sample)
+    difference = _from_paper(sample, CELL // 4)
     # Grain is what neighbours differ by; shading does not count. Taken for ink it would be stretched to ink.
     grain = 1.4826 * float(np.median(np.abs(np.diff(sample.astype(np.int16), axis=1)))) if width > 1 else 0.0
     inked = difference[difference > max(INK_CONTRAST // 2, NOISE_FACTOR * grain / math.sqrt(2))]
@@ -187,28 +186,39 @@ def _runs(indices: NDArray[np.intp]) -> list[tuple[int, int]]:
     return [(a, b + 1) for a, b in zip(first, last, strict=True)]
 
 
-def _ink_map(half: Page) -> NDArray[np.uint8]:
-    """1 where a pixel differs from the paper around it."""
-    height, width = half.shape[:2]
-    coarse = cv2.resize(half, (max(1, width // 16), max(1, height // 16)), interpolation=cv2.INTER_AREA)
-    levels = paper(half).level
-    uneven = (
-        np.abs(coarse.astype(np.int16) - np.array(levels, np.int16))
-        .reshape(*coarse.shape[:2], -1)
-        .max(axis=2)
-    )
-    if float(np.median(uneven)) > 4:
+def _levels(picture: Page) -> tuple[int, ...]:
+    """The commonest value of every channel."""
+    channels = picture.reshape(-1, 1) if picture.ndim == 2 else picture.reshape(-1, 3)
+    return tuple(int(np.bincount(channels[:, c], minlength=256).argmax()) for c in range(channels.shape[1]))
+
+
+def _from_paper(picture: Page, cell: int) -> NDArray[np.uint8]:
+    """How far every pixel is from the paper around it, in the channel where it is farthest.
+
+    Args:
+        picture: a page, shrunk.
+        cell: what `CELL` is on it.
+    """
+    height, width = picture.shape[:2]
+    small = (max(1, width // cell), max(1, height // cell))
+    coarse = np.asarray(cv2.resize(picture, small, interpolation=cv2.INTER_AREA), np.uint8)
+    levels = _levels(picture)
+    uneven = np.abs(coarse.astype(np.int16) - np.array(levels, np.int16)).reshape(*coarse.shape[:2], -1)
+    if float(np.median(uneven.max(axis=2))) > 4:
         # A scan: paper is what most of the neighbourhood is like. A margin keeps the frame out of it.
         padded = cv2.copyMakeBorder(coarse, 8, 8, 8, 8, cv2.BORDER_REPLICATE)
         smooth = cv2.medianBlur(padded, 15)[8:-8, 8:-8]
         background = cv2.resize(smooth, (width, height), interpolation=cv2.INTER_LINEAR)
-        difference = cv2.absdiff(half, background)
     else:
-        flat = np.empty_like(half)
-        flat[:] = levels if half.ndim == 3 else levels[0]
-        difference = cv2.absdiff(half, flat)
-    if difference.ndim == 3:
-        difference = difference.max(axis=2)
+        background = np.empty_like(picture)
+        background[:] = levels if picture.ndim == 3 else levels[0]
+    difference = cv2.absdiff(picture, np.asarray(background, np.uint8))
+    return np.asarray(difference.max(axis=2) if difference.ndim == 3 else difference, np.uint8)
+
+
+def _ink_map(half: Page) -> NDArray[np.uint8]:
+    """1 where a pixel differs from the paper around it."""
+    difference = _from_paper(half, CELL // HALF)
     sample = difference[::4, ::4]
     noise = float(np.median(sample)) * 1.4826
     threshold = max(float(INK_CONTRAST), NOISE_FACTOR * noise)

@@ -122,13 +122,16 @@ def test_a_faded_page_gets_its_full_range_and_a_crisp_one_stays_as_it_is() -> No
     assert np.array_equal(again, crisp)
 
 
-def test_shading_across_a_scan_is_not_ink() -> None:
+@pytest.mark.parametrize("deviation", [0, 1, 2, 5])
+def test_shading_across_a_scan_is_neither_ink_nor_fading(deviation: float) -> None:
     crisp = sheet(("PUMP P-1234", 80, 200), ("LINE 7", 850, 700), width=1200, height=900)
     shade = np.linspace(0, 90, 1200)[None, :, None]
     scan = np.where(crisp < 128, 30, 250 - shade)
-    scan = (scan + np.random.default_rng(0).normal(0, 2, scan.shape)).clip(0, 255).astype(np.uint8)
+    scan = (scan + np.random.default_rng(0).normal(0, deviation, scan.shape)).clip(0, 255).astype(np.uint8)
+    assert ink.paper(scan).contrast > 120  # so it is left as it is
     found = seen(scan)
     assert found.cells.mean() < 0.1
+    assert found.height == pytest.approx(24, abs=2)
     for box in seen(crisp).boxes:
         left, top, right, bottom = box // CELL
         assert found.cells[top : bottom + 1, left : right + 1].all()

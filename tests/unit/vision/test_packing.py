@@ -24,8 +24,9 @@ def test_every_picture_lies_within_what_its_canvas_is_said_to_use(sizes: list[tu
     assert len(places) == len(sizes)
     for place, (width, height) in zip(places, sizes, strict=True):
         right, bottom = used[place.canvas]
-        assert 0 <= place.x and place.x + width <= right <= SIDE
-        assert 0 <= place.y and place.y + height <= bottom <= SIDE
+        assert min(place.x, place.y) >= 0
+        assert place.x + width <= right <= SIDE
+        assert place.y + height <= bottom <= SIDE
 
 
 @given(SIZES)
