@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from drawops.contracts import reading
-from drawops.contracts.reading import Reading, TextSource, WarningCode
+from drawops.contracts.reading import DpiSource, Reading, TextSource, WarningCode
 from drawops.limits import media_type
 from numpy.typing import NDArray
 
@@ -21,6 +21,10 @@ from drawops_vision.reconciliation import not_in_layer
 
 # Below this height (pixels, median of a page) characters run into each other.
 LEGIBLE_HEIGHT = 10.0
+# Usual lettering of drawings (ISO 3098-1: 2.5, 3.5, 5 mm), by which a scan's resolution is judged.
+LETTERING_MM = 2.5
+MM_PER_INCH = 25.4
+GOOD_DPI = 300
 
 
 @dataclass(frozen=True)
@@ -147,16 +151,52 @@ class Reader:
         return result, [*image.warnings, *self._remarks(image, inked.any, found)]
 
     def _remarks(self, image: PageImage, bears_ink: bool, found: Sequence[_Found]) -> list[reading.Warning]:
-        if not found and not bears_ink:
-            return [image.warning(WarningCode.BLANK_PAGE, "The page shows nothing but paper.")]
+        if not found:
+            return [_nothing_read(image, bears_ink)]
         heights = [_sides(one.quad)[1] for one in found if one.source is TextSource.OCR]
-        if heights and float(np.median(heights)) < LEGIBLE_HEIGHT:
-            message = (
-                f"Half of the text is less than {LEGIBLE_HEIGHT:.0f} pixels high and may be misread; "
-                "scan or export the page at a higher resolution."
+        if not heights or float(np.median(heights)) >= LEGIBLE_HEIGHT:
+            return []
+        height = float(np.median(heights))
+        message = (
+            f"The page's text is about {height:.0f} pixels high, as in a scan at some "
+            f"{effective_dpi(height):.0f} dpi, and may be misread or missed; "
+            + (
+                "export the drawing at its full size."
+                if image.dpi_source is DpiSource.RENDERED
+                else f"scan or export the page at {GOOD_DPI} dpi."
             )
-            return [image.warning(WarningCode.LOW_RESOLUTION, message)]
-        return []
+        )
+        return [image.warning(WarningCode.LOW_RESOLUTION, message)]
+
+
+def effective_dpi(height: float) -> float:
+    """Resolution at which lettering of the usual height is `height` pixels high, to the nearest 5 dpi.
+
+    Stated resolutions are not asked: many programs write 72 or 96 into every file, and a picture that was
+    shrunk keeps the figure of the scan.
+    """
+    return max(5.0, 5 * round(height / LETTERING_MM * MM_PER_INCH / 5))
+
+
+def _nothing_read(image: PageImage, bears_ink: bool) -> reading.Warning:
+    if not bears_ink:
+        return image.warning(
+            WarningCode.BLANK_PAGE,
+            "The page is one even shade, white or black, with nothing on it. If the drawing is not empty, "
+            "scan it again: an open lid or a failed lamp gives black pages, too faint a copy white ones.",
+        )
+    usual = (image.dpi or 0) / MM_PER_INCH * LETTERING_MM
+    if image.dpi and image.dpi_source is DpiSource.FILE and usual < LEGIBLE_HEIGHT:
+        return image.warning(
+            WarningCode.LOW_RESOLUTION,
+            f"No text was found. The file states {image.dpi:.0f} dpi, at which usual lettering is about "
+            f"{usual:.0f} pixels high; scan or export the page at {GOOD_DPI} dpi.",
+        )
+    return image.warning(
+        WarningCode.BLANK_PAGE,
+        "The page bears ink, but no text was found on it. If there should be some, look whether the scan is "
+        f"black, too faint or too coarse, and scan it again at {GOOD_DPI} dpi.",
+    )
 
 
 def _sides(quad: NDArray[np.float32]) -> tuple[float, float]:
