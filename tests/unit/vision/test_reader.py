@@ -10,7 +10,7 @@ from drawops.contracts.reading import Reading, Text, TextSource, WarningCode
 from drawops_vision.artifact import Model
 from drawops_vision.detect import Detector
 from drawops_vision.evaluation import scoring
-from drawops_vision.reader import Reader, angle
+from drawops_vision.reader import Reader, _Found, angle, in_reading_order
 
 from tests.unit.vision.drawings import FONT, image, pdf, png, sheet
 
@@ -45,6 +45,20 @@ def test_text_is_read_at_any_angle_with_its_own_top_left_first(reader: Reader, d
     back = cv2.getRotationMatrix2D((450, 450), degrees, 1) @ first
     assert back[0] == pytest.approx(300, abs=12)
     assert back[1] == pytest.approx(430, abs=12)
+
+
+def test_texts_at_all_angles_on_one_page_are_read(reader: Reader) -> None:
+    expected = {"TANK B-20": 0, "VALVE V-31": 90, "PUMP P-42": 180, "LINE L-53": -90, "NOTE N-64": 30}
+    page = np.full((1100, 1100, 3), 255, np.uint8)
+    for (text, degrees), (x, y) in zip(
+        expected.items(), [(250, 150), (850, 300), (250, 900), (150, 500), (700, 750)], strict=True
+    ):
+        layer = np.full_like(page, 255)
+        cv2.putText(layer, text, (x - 90, y + 12), (0, 0, 0), FONT, 36)
+        matrix = cv2.getRotationMatrix2D((x, y), -degrees, 1)
+        page = np.minimum(page, cv2.warpAffine(layer, matrix, (1100, 1100), borderValue=(255, 255, 255)))
+    angles = {text.text: text.angle for text in reader.read(png(page)).pages[0].texts}
+    assert angles == pytest.approx(expected, abs=2)
 
 
 @pytest.mark.parametrize(("end", "expected"), [((10, 0), 0), ((0, 10), 90), ((0, -10), -90), ((-10, 0), 180)])
@@ -101,6 +115,48 @@ def test_three_tiff_pages_give_three_results(reader: Reader) -> None:
         ["SHEET 3"],
     ]
     assert [page.texts[0].id for page in reading.pages] == ["p1-t1", "p2-t1", "p3-t1"]
+
+
+def lying(text: str, x: float, y: float, width: float, height: float) -> _Found:
+    """A text in an upright box, given with its left top corner."""
+    quad = np.array([[x, y], [x + width, y], [x + width, y + height], [x, y + height]], np.float32)
+    return _Found(quad, text, 1.0, TextSource.OCR)
+
+
+def order(*found: _Found) -> list[str]:
+    """Texts in reading order, which must not depend on the order in which they were found."""
+    ordered = [one.text for one in in_reading_order(found)]
+    assert [one.text for one in in_reading_order(found[::-1])] == ordered
+    return ordered
+
+
+def test_a_row_holds_what_is_less_than_half_a_height_lower_than_its_first_text() -> None:
+    first = lying("first", 300, 100, 80, 20)
+    assert order(first, lying("same row", 100, 109, 80, 20)) == ["same row", "first"]
+    assert order(first, lying("next row", 100, 111, 80, 20)) == ["first", "next row"]
+
+
+def test_a_staircase_of_texts_is_not_one_row() -> None:
+    steps = [lying(str(step), 500 - 100 * step, 100 + 8 * step, 80, 20) for step in range(4)]
+    assert order(*steps) == ["1", "0", "3", "2"]
+
+
+def test_a_vertical_text_stands_in_the_row_of_its_middle() -> None:
+    up = lying("up", 200, 20, 20, 180)
+    up = _Found(np.roll(up.quad, -3, axis=0), "up", 1.0, TextSource.OCR)
+    rows = [lying(f"{side}{y}", x, y, 80, 20) for y in (40, 100, 160) for side, x in (("a", 50), ("b", 300))]
+    assert order(up, *rows) == ["a40", "b40", "a100", "up", "b100", "a160", "b160"]
+
+
+def test_a_slanted_text_stands_in_the_row_of_its_middle() -> None:
+    corners = cv2.boxPoints(((240, 110), (160, 20), 30))
+    slanted = _Found(np.asarray(corners, np.float32), "slanted", 1.0, TextSource.OCR)
+    rows = [lying(f"{side}{y}", x, y, 80, 20) for y in (40, 100, 160) for side, x in (("a", 50), ("b", 400))]
+    assert order(slanted, *rows) == ["a40", "b40", "a100", "slanted", "b100", "a160", "b160"]
+
+
+def test_no_texts_are_in_order() -> None:
+    assert in_reading_order([]) == []
 
 
 def test_texts_are_numbered_row_by_row_from_left_to_right(reader: Reader) -> None:
