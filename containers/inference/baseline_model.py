@@ -1,12 +1,15 @@
-"""Make the baseline model artifact: PP-OCRv6 small, detection and recognition, as released by PaddleOCR.
+"""Make the baseline model artifact: PP-OCRv6 small, its recogniser tuned to lines as drawings show them.
 
-The weights are two ONNX files inside the `rapidocr` wheel (Apache-2.0). The wheel is taken from the
-package index, pinned by hash; nothing of it is installed or run.
+The detection network is PaddleOCR's release, an ONNX file inside the `rapidocr` wheel (Apache-2.0). The wheel is
+taken from the package index, pinned by hash; nothing of it is installed or run. The recogniser lies beside this
+program, in `weights`: trained from the one in the same wheel by `containers/training`, which says how. Confidences
+are calibrated by `benchmarks/calibration.py` (weights/calibration.json).
 
     python containers/inference/baseline_model.py --out model.tar.gz
 """
 
 import argparse
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,11 +21,10 @@ from drawops_vision import artifact
 WHEEL = "rapidocr==3.10.0"
 WHEEL_SHA256 = "2fc34e26cd0f48514804a94f8832283039c7334076bff60768b1fed9ad068050"
 NAME = "ppocr-v6-small"
-VERSION = "1.0.0"
-MEMBERS = {
-    "rapidocr/models/PP-OCRv6_det_small.onnx": artifact.DETECTION,
-    "rapidocr/models/PP-OCRv6_rec_small.onnx": artifact.RECOGNITION,
-}
+VERSION = "1.1.0"
+PARENT = "ppocr-v6-small/1.0.0"
+DETECTION = "rapidocr/models/PP-OCRv6_det_small.onnx"
+WEIGHTS = Path(__file__).parent / "weights"
 
 
 def download_wheel(folder: Path) -> Path:
@@ -51,15 +53,16 @@ def build(wheel: Path, archive: Path) -> str:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         with zipfile.ZipFile(wheel) as files:
-            for member, name in MEMBERS.items():
-                (folder / name).write_bytes(files.read(member))
+            (folder / artifact.DETECTION).write_bytes(files.read(DETECTION))
+        shutil.copyfile(WEIGHTS / "rec.onnx", folder / artifact.RECOGNITION)
         session = onnxruntime.InferenceSession(
             folder / artifact.RECOGNITION, providers=["CPUExecutionProvider"]
         )
-        # The released recogniser carries its dictionary as metadata, one character a line.
+        # The recogniser carries its dictionary as metadata, one character a line.
         characters = session.get_modelmeta().custom_metadata_map["character"]
         (folder / artifact.DICTIONARY).write_bytes(characters.removesuffix("\n").encode() + b"\n")
-        artifact.write_manifest(folder, name=NAME, version=VERSION)
+        calibration = artifact.Calibration.model_validate_json((WEIGHTS / "calibration.json").read_text())
+        artifact.write_manifest(folder, name=NAME, version=VERSION, parent=PARENT, calibration=calibration)
         return artifact.pack(folder, archive)
 
 

@@ -122,13 +122,22 @@ def _clutter(
     if r.random() < 0.16:  # the side of a cell or a leader
         at = r.choice((x - r.uniform(0.1, 0.5) * capital, x + w + r.uniform(0.1, 0.5) * capital))
         stroke([(at, -9), (at + r.choice((0, 0, r.uniform(-9, 9))), height + 9)], pen)
-    if r.random() < 0.08:  # through the text
+    if r.random() < 0.1:  # through the text
         if r.random() < 0.5:
             level = y + h * r.uniform(0.1, 0.95)
             stroke([(-9, level), (width + 9, level + r.uniform(-4, 4))], max(1, pen // 2))
         else:
             at = x + w * r.random()
             stroke([(at, -9), (at + r.uniform(-h, h), height + 9)], max(1, pen // 2))
+    if r.random() < 0.14:  # a tick, a stub of pipe or a dash stands beside it
+        side = r.choice((-1, 1))
+        near = (x if side < 0 else x + w) + side * capital * r.uniform(0.22, 0.6)
+        level = y + h * r.uniform(0.2, 0.8)
+        if r.random() < 0.5:
+            stroke([(near, level), (near + side * capital * r.uniform(0.3, 3), level)], pen)
+        if r.random() < 0.6:
+            reach = capital * r.uniform(0.2, 0.7)
+            stroke([(near, level - reach), (near, level + reach)], pen)
     if r.random() < 0.1:  # an oval or circle around
         centre = (int(16 * (x + w / 2)), int(16 * (y + h * r.choice((0.5, -0.1, 1.1)))))
         axes = (int(16 * w * r.uniform(0.5, 0.8)), int(16 * h * r.uniform(0.75, 1.8)))
@@ -171,6 +180,8 @@ def _junk(r: random.Random) -> Picture:
             cv2.fillPoly(canvas, [path], (255,), cv2.LINE_AA, 4)
         cv2.polylines(canvas, [path], closed, (255,), pen, cv2.LINE_AA, 4)
 
+    if r.random() < 0.5:
+        return _symbol(r)
     kind = r.randrange(9)
     a, b = r.uniform(0.1, 0.3), r.uniform(0.7, 0.9)
     if kind == 0:  # valve
@@ -201,6 +212,72 @@ def _junk(r: random.Random) -> Picture:
         stroke([(r.random(), r.random()) for _ in range(r.randint(3, 6))], r.random() < 0.5)
     # kind 8: blank paper
     return canvas
+
+
+def _symbol(r: random.Random) -> Picture:
+    """A fitting that resembles letters: valves with and without a ball, flanges, reducers, arrows, corners."""
+    size = math.exp(r.uniform(math.log(12), math.log(64)))
+    wide, high = round(size * r.uniform(1.2, 3.2)), round(size)
+    canvas = np.zeros((high, wide), np.uint8)
+    pen = max(1, round(size * r.choice((0.04, 0.07, 0.1))))
+    x, y = wide / 2, high / 2
+    half, tall = size * r.uniform(0.4, 0.9), size * r.uniform(0.25, 0.45)
+
+    def stroke(points: list[tuple[float, float]], closed: bool = False, filled: bool = False) -> None:
+        path = (np.array(points) * 16).astype(np.int32)
+        if filled:
+            cv2.fillPoly(canvas, [path], (255,), cv2.LINE_AA, 4)
+        cv2.polylines(canvas, [path], closed, (255,), pen, cv2.LINE_AA, 4)
+
+    def circle(radius: float, filled: bool = False) -> None:
+        centre = (int(16 * x), int(16 * y))
+        thick = -1 if filled else pen
+        cv2.circle(canvas, centre, int(16 * radius), (255,), thick, cv2.LINE_AA, 4)
+
+    def pipe(always: bool = False) -> None:
+        ends = r.randrange(1, 4) if always else r.randrange(4)
+        if ends & 1:
+            stroke([(-9, y), (x - half, y)])
+        if ends & 2:
+            stroke([(x + half, y), (wide + 9, y)])
+
+    kind = r.randrange(8)
+    if kind <= 2:  # valve, with a ball, with flanges
+        gap = tall * r.uniform(0.3, 0.8) if kind else 0.0
+        for side in (-1, 1):
+            neck = r.uniform(0.0, 0.35) * tall
+            outline = [(x + side * half, y - tall), (x + side * gap, y - neck), (x + side * gap, y + neck)]
+            stroke([*outline, (x + side * half, y + tall)], True)
+            if kind == 2:
+                stroke([(x + side * half * 1.15, y - tall), (x + side * half * 1.15, y + tall)])
+        if kind:
+            circle(max(gap, 2.0) * r.uniform(0.9, 1.3), r.random() < 0.2)
+        pipe()
+    elif kind == 3:  # flanges and nozzles
+        for at in (-0.12, 0.12)[: r.randint(1, 2)]:
+            stroke([(x + at * size, y - tall), (x + at * size, y + tall)])
+        half = 0.12 * size
+        pipe()
+    elif kind == 4:  # reducer
+        stroke(
+            [(x - half, y - tall), (x + half, y - tall / 2), (x + half, y + tall / 2), (x - half, y + tall)],
+            True,
+        )
+        pipe()
+    elif kind == 5:  # arrow
+        tip = r.choice((-1, 1)) * half
+        stroke([(x - tip, y - tall), (x + tip, y), (x - tip, y + tall)], r.random() < 0.5, r.random() < 0.3)
+        pipe(always=True)  # an arrow alone is a V, a ring an O
+    elif kind == 6:  # corner of a dashed line
+        stroke([(x - half, y - tall), (x + half * 0.3, y - tall), (x + half * 0.3, y + tall)])
+    else:  # pump, instrument bubble without text
+        circle(tall * 1.1)
+        if r.random() < 0.7:
+            stroke([(x - tall * 0.7, y - tall * 0.8), (x + tall * 1.1, y), (x - tall * 0.7, y + tall * 0.8)])
+        half = tall * 1.1
+        pipe(always=True)
+    turned = canvas if kind == 6 else np.rot90(canvas, r.randrange(4))  # a corner, turned, is an L
+    return np.ascontiguousarray(turned)
 
 
 def _finish(ink: Picture, r: random.Random) -> Picture:

@@ -15,7 +15,8 @@ LATIN = "".join(chr(code) for code in range(33, 127))
 SYMBOLS = "°±²³µØ×½¼¾÷≤≥Ω§€äöüÄÖÜßéèñçåø"
 UNITS = """
 mm m m² m³ m³/h m/s kg kg/h kg/m³ t/h l/min l/s bar barg mbar Pa kPa MPa °C °F K kW kW/h W/m²K V A mA Hz
-1/min min rpm Nm kN N/mm² µm % ppm dB kVA Ω µF mm² Nm³/h J/kgK kJ/kg s h in ft lb psi gpm kg/cm²g
+1/min min rpm Nm kN N/mm² µm % ppm dB kVA Ω µF mm² Nm³/h J/kgK kJ/kg
+m^3/h m^3/hr m^2 kg/m^3 l/h m3/h s h in ft lb psi gpm kg/cm²g
 """.split()
 INSTRUMENTS = """
 PI TI FI LI PIC TIC FIC LIC PICSA LICA TIRC FT PT TT LT PDI PDT FE FV PV LV TV HV XV PSV PRV ZSO ZSC LSHH LSLL
@@ -287,11 +288,11 @@ def chinese(r: random.Random) -> str:
 
 Maker = Callable[[random.Random], str]
 MIX: tuple[tuple[float, Maker], ...] = (
-    (0.20, tag),
+    (0.19, tag),
     (0.09, line_number),
-    (0.19, quantity),
+    (0.18, quantity),
     (0.11, dimension),
-    (0.15, words),
+    (0.14, words),
     (0.07, form_entry),
     (0.06, noise),
     (0.06, alone),

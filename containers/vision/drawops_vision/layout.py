@@ -7,6 +7,7 @@ own pixels. Where the ink leaves more than one way to cut, all are kept, and the
 Coordinates are page pixels, x to the right, y down; quads (4 x 2) are clockwise.
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,8 +21,11 @@ from drawops_vision.ink import Ink, Page
 Quad = NDArray[np.float32]
 # A gap between two glyphs ends a text when it is wider than this part of the height of capitals, plus some of
 # the usual gap between letters: the space of a wide single-stroke lettering is 1.0, that of Arial 0.5.
-GAP = 0.65
-GAP_OF_LETTERS = 1.5
+GAP = 0.45
+GAP_OF_LETTERS = 2.5
+SMALLEST_GAP = 0.76
+# Characters this wide, by their height, are Chinese.
+IDEOGRAPH = 0.85
 # Where a line stands in the gap (the side of a cell), much less is enough.
 GAP_AT_LINE = 0.3
 # Rows of a patch are texts of their own when paper shows between them.
@@ -37,7 +41,10 @@ GLYPH_ASPECT = 2.2
 
 @dataclass(frozen=True)
 class Alternatives:
-    """Ways to cut one patch of ink into texts; each way is a list of quads that read along their top side."""
+    """Ways to cut one patch of ink into texts, the likeliest first.
+
+    Each way is a list of quads that read along their top side.
+    """
 
     ways: tuple[tuple[Quad, ...], ...]
 
@@ -73,7 +80,10 @@ def _cut_one(page: Page, quad: Quad) -> Alternatives:
         texts = [text for row in rows for text in _texts(row, patch.bars)]
         if patch.glued and len(texts) == 1:
             return Alternatives(((quad,),))
-        return Alternatives((tuple(along.quad(box) for box in texts),))
+        ways = [tuple(along.quad(box) for box in texts)]
+        if len(texts) > len(rows):
+            ways.append(tuple(along.quad(_around(row)) for row in rows))
+        return Alternatives(tuple(ways))
     # Upright on the page but tall: a text that runs up or down, or several short rows.
     texts = _texts(patch.boxes, patch.bars)
     turned = tuple(np.roll(along.quad(box), 1, axis=0) for box in texts)
@@ -90,7 +100,7 @@ def _cut_one(page: Page, quad: Quad) -> Alternatives:
 
 
 class _Frame:
-    """A frame in which a quad is level: x along its top side, y down its left side, origin at its first corner."""
+    """Where a quad is level: x along its top side, y down its left side, origin at its first corner."""
 
     def __init__(self, quad: Quad) -> None:
         self.width, self.height = _sides(quad)
@@ -143,7 +153,7 @@ def _patch(page: Page, frame: _Frame) -> _Patch | None:
         return None
     level = (darkest + 2 * brightest) / 3  # rims of thin strokes are light
     binary = cv2.threshold(grey, level, 1, cv2.THRESH_BINARY_INV)[1]
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(binary, connectivity=8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(binary, connectivity=8)
     high, wide = grey.shape
     low, past = np.array([around, around]), np.array([wide - around, high - around])
     area = float(np.prod(past - low))
@@ -219,9 +229,11 @@ def _texts(
         else:
             columns.append(box)
     capital = float(np.percentile([column[3] - column[1] for column in columns], 75))
-    gaps = [right[0] - left[2] for left, right in zip(columns, columns[1:], strict=False)]
+    gaps = [right[0] - left[2] for left, right in itertools.pairwise(columns)]
     usual = float(np.median(gaps)) if len(gaps) >= 3 else min(gaps, default=0.0)
-    limit = GAP * capital + GAP_OF_LETTERS * min(usual, 0.4 * capital)
+    if float(np.median([column[2] - column[0] for column in columns])) >= IDEOGRAPH * capital:
+        usual = 0.4 * capital  # Chinese punctuation leaves most of its square empty
+    limit = max(SMALLEST_GAP * capital, GAP * capital + GAP_OF_LETTERS * min(usual, 0.4 * capital))
     texts = [columns[0]]
     for gap, column in zip(gaps, columns[1:], strict=True):
         last = texts[-1]
@@ -230,7 +242,14 @@ def _texts(
             texts.append(column)
         else:
             texts[-1] = [last[0], min(last[1], column[1]), max(last[2], column[2]), max(last[3], column[3])]
-    return [(left - RIM, top - RIM, right + RIM, bottom + RIM) for left, top, right, bottom in texts]
+    return [_around(np.array([text], np.float32)) for text in texts]
+
+
+def _around(boxes: NDArray[np.float32]) -> tuple[float, float, float, float]:
+    """Left, top, right, bottom of all boxes together, with a rim."""
+    left, top = boxes[:, :2].min(axis=0)
+    right, bottom = boxes[:, 2:].max(axis=0)
+    return float(left) - RIM, float(top) - RIM, float(right) + RIM, float(bottom) + RIM
 
 
 def stacks(quads: Sequence[Quad]) -> list[tuple[list[int], Quad]]:
@@ -283,10 +302,11 @@ def _is_level(quad: Quad) -> bool:
     return bool(abs(quad[0][1] - quad[1][1]) < 0.02 * abs(quad[1][0] - quad[0][0]) + 0.5)
 
 
-def lone(ink: Ink, quads: Sequence[Quad], width: int, height: int) -> list[Quad]:
-    """Components that look like a character and that no quad covers: the recogniser may know them.
+def overlooked(ink: Ink, quads: Sequence[Quad], width: int, height: int) -> list[Quad]:
+    """Components that look like characters and that no quad covers: the recogniser may know them.
 
-    Hatching and the like are left out: a character has no crowd of its own kind around it.
+    Those that stand side by side make one quad. Hatching and the like are left out: a character has no crowd
+    of its own kind around it.
     """
     if ink.height is None or not len(ink.boxes):
         return []
@@ -298,20 +318,38 @@ def lone(ink: Ink, quads: Sequence[Quad], width: int, height: int) -> list[Quad]
     known = np.zeros((height // 8 + 2, width // 8 + 2), np.uint8)
     for quad in quads:
         cv2.fillPoly(known, [np.round(quad / 8).astype(np.int32)], (1,))
+    known = np.asarray(cv2.dilate(known, np.ones((3, 3), np.uint8)), np.uint8)
+    middles = ((boxes[:, :2] + boxes[:, 2:]) // 16).astype(int)
+    alike &= known[middles[:, 1], middles[:, 0]] == 0
     found = []
-    for index in np.flatnonzero(alike):
-        left, top, right, bottom = boxes[index]
-        middle = known[int(top + bottom) // 16, int(left + right) // 16]
-        if middle:
-            continue
-        reach = 0.6 * longer[index]
+    for group in _side_by_side(boxes[alike]):
+        left, top = group[:, :2].min(axis=0)
+        right, bottom = group[:, 2:].max(axis=0)
+        size = float(bottom - top)
+        reach = 0.6 * size
         near = (
             (boxes[:, 0] < right + reach)
             & (boxes[:, 2] > left - reach)
             & (boxes[:, 1] < bottom + reach)
             & (boxes[:, 3] > top - reach)
-            & (longer >= 0.4 * longer[index])
+            & (longer >= 0.4 * size)
         )
-        if int(near.sum()) <= 3:
+        if int(near.sum()) <= len(group) + 2:
             found.append(np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32))
     return found
+
+
+def _side_by_side(boxes: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    """Group boxes (N x 4) that follow each other on one row, as the letters of a word do."""
+    groups: list[list[NDArray[np.float32]]] = []
+    for box in boxes[np.argsort(boxes[:, 0])]:
+        high = box[3] - box[1]
+        for group in groups:
+            last = group[-1]
+            shared = min(box[3], last[3]) - max(box[1], last[1])
+            if shared >= 0.7 * max(high, last[3] - last[1]) and -0.2 * high <= box[0] - last[2] <= 0.6 * high:
+                group.append(box)
+                break
+        else:
+            groups.append([box])
+    return [np.array(group) for group in groups]

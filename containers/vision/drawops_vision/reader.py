@@ -123,7 +123,9 @@ class Reader:
         for one in self._recogniser.texts(page, patches, check):
             found.append(_Found(one.quad, one.text, one.confidence, TextSource.OCR))
         covered = [one.quad for one in found]
-        for one in self._recogniser.lone(page, layout.lone(inked, covered, *page.shape[1::-1]), check):
+        for one in self._recogniser.overlooked(
+            page, layout.overlooked(inked, covered, *page.shape[1::-1]), check
+        ):
             found.append(_Found(one.quad, one.text, one.confidence, TextSource.OCR))
         t2 = time.perf_counter()
         height, width = page.shape[:2]
@@ -224,7 +226,12 @@ def _text(name: str, found: _Found) -> reading.Text:
 
 
 def in_reading_order(found: Sequence[_Found]) -> list[_Found]:
-    """Order texts row by row, from left to right; a row is what overlaps its first text by half a height."""
+    """Order texts in rows from top to bottom, and in a row from left to right.
+
+    A row begins with the text whose middle is highest, and holds all texts whose middles are at most half of
+    that text's height (its shorter side) lower. A vertical or slanted text stands in the row of its middle,
+    at the place of its leftmost corner.
+    """
     rows: list[tuple[float, list[_Found]]] = []
     for one in sorted(found, key=lambda one: (float(one.quad[:, 1].mean()), float(one.quad[:, 0].min()))):
         middle = float(one.quad[:, 1].mean())

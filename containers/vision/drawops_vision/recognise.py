@@ -26,9 +26,11 @@ TURNED_CONFIDENCE = 0.9
 # Pixels; what is lower is dust.
 SMALLEST_TEXT = 5.0
 # Width of narrow characters' cells, in units of their height.
-CELLS = {"1": 0.7, "I": 0.4, "l": 0.4, "i": 0.4, "J": 0.6}
+CELLS = {"1": 0.5, "I": 0.4, "l": 0.4, "i": 0.4, "J": 0.6}
 # A character that only its shape speaks for must be this sure.
-LONE = 0.9
+OVERLOOKED = 0.9
+# A less likely way to cut must read this much surer.
+SURER = 0.05
 SAME_SIGN = str.maketrans(
     {
         "℃": "°C",
@@ -44,8 +46,7 @@ SAME_SIGN = str.maketrans(
         "′": "'",
     }
 )
-# A glyph may be this much taller than wide: then it is read as it stands, too.
-NARROW = 7.0
+# A lone character that lies on its side is likelier a narrow one that stands, a 1 or an I, and counts less.
 LYING = 0.8
 # Lines are widened to a multiple of this, so that those in one batch need little padding.
 BUCKET = 32
@@ -124,6 +125,7 @@ class Recogniser:
     def __init__(self, model: Model, threads: int = 0) -> None:
         self._preprocessing = model.manifest.preprocessing
         self._confidence = model.manifest.thresholds.confidence
+        self._calibration = model.manifest.calibration
         self._classes = model.classes
         self._session = session(str(model.recognition), threads, arena=False)
         self._input = self._session.get_inputs()[0].name
@@ -188,24 +190,33 @@ class Recogniser:
             for way in patch.ways:
                 options.append(reads[position : position + len(way)])
                 position += len(way)
-            chosen += max(options, key=certainty)
+            best = options[0]
+            for other in options[1:]:
+                if certainty(other) > certainty(best) + SURER:
+                    best = other
+            chosen += best
         return [
-            _in_cell(one)
+            self._finished(one)
             for one in chosen
             if one.text and one.confidence >= self._confidence and min(_sides(one.quad)) >= SMALLEST_TEXT
         ]
 
-    def lone(
+    def overlooked(
         self,
         page: NDArray[np.uint8],
         quads: Sequence[NDArray[np.float32]],
         check: Callable[[], None] = lambda: None,
     ) -> list[Recognised]:
-        """Read what may be single characters that the detection network did not see; only sure ones count."""
+        """Read what may be characters that the detection network did not see; only sure ones count."""
         crops = [crop(page, quad, self._preprocessing.crop_padding) for quad in quads]
         reads = [Recognised(quad, *read) for quad, read in zip(quads, self.lines(crops, check), strict=True)]
-        sure = [one for one in reads if one.confidence >= LONE and len(one.text) == 1 and one.text.isalnum()]
-        return [_in_cell(one) for one in sure]
+        return [self._finished(one) for one in reads if one.confidence >= OVERLOOKED and one.text.isalnum()]
+
+    def _finished(self, one: Recognised) -> Recognised:
+        """What leaves the recogniser: the cell's box, and a confidence that says how often such a text is right."""
+        knots = self._calibration
+        right = float(np.interp(one.confidence, knots.network, knots.right))
+        return Recognised(_in_cell(one).quad, one.text, right)
 
     def _columns(
         self,
@@ -240,11 +251,9 @@ class Recogniser:
         crops = [crop(page, quad, self._preprocessing.crop_padding) for quad in quads]
         for index, image in enumerate(crops):
             if image.shape[0] >= TALL * image.shape[1]:
-                images += [_turned(image, 3), _turned(image, 1)]
-                owners += [(index, 3), (index, 1)]
-                if image.shape[0] <= NARROW * image.shape[1]:
-                    images.append(image)
-                    owners.append((index, 0))
+                # Also as it stands: it may be an I or a 1, and such a narrow line costs next to nothing.
+                images += [_turned(image, 3), _turned(image, 1), image]
+                owners += [(index, 3), (index, 1), (index, 0)]
             else:
                 images.append(image)
                 owners.append((index, 0))
@@ -272,7 +281,6 @@ class Recogniser:
     ) -> None:
         for (index, first), (text, confidence) in zip(owners, self.lines(images, check), strict=True):
             if first in (1, 3) and len(text) == 1:
-                # A lone character that lies on its side is likelier a narrow one that stands: a 1, an I.
                 confidence *= LYING
             if turned and (len(text) < TURNED_LENGTH or confidence < TURNED_CONFIDENCE):
                 continue
@@ -284,8 +292,13 @@ NOTHING = Recognised(np.zeros((4, 2), np.float32), "", 0.0)
 
 
 def certainty(reads: Iterable[Recognised]) -> float:
-    """Mean confidence per character; an empty string counts as one character of no confidence."""
-    weighted = [(max(1, len(one.text)), one.confidence) for one in reads]
+    """Mean confidence per character.
+
+    What holds no letter or digit counts as one character of no confidence: a slash that was cut off a text
+    speaks against the cut.
+    """
+    says = [(one, any(letter.isalnum() for letter in one.text)) for one in reads]
+    weighted = [(len(one.text), one.confidence) if some else (1, 0.0) for one, some in says]
     total = sum(weight for weight, _ in weighted)
     return sum(weight * confidence for weight, confidence in weighted) / max(1, total)
 
