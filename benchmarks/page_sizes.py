@@ -57,7 +57,8 @@ class Row:
         size: of the paper, ISO 216.
         width: pixels.
         height: pixels.
-        inked: pixels (megapixels) of the parts that the detection network was shown, margins included.
+        inked: megapixels of the parts that the detection network was shown. Margins are included and may
+            overlap, so that a crowded page can count more than once.
         drawn: texts that the sheet bears.
         texts: texts that were read.
         f1: end to end.
@@ -66,6 +67,7 @@ class Row:
         recognise: seconds.
         loaded_mb: peak before the page: libraries, networks, warm-up (10^6 bytes).
         peak_mb: peak with the page.
+        model: what read, with its version and digest.
     """
 
     size: str
@@ -80,6 +82,7 @@ class Row:
     recognise: float
     loaded_mb: float
     peak_mb: float
+    model: str
 
     @property
     def megapixels(self) -> float:
@@ -174,7 +177,8 @@ def measure(model: Path, size: str, dpi: int, threads: int, look: Look) -> Row:
 
 def row_of(size: str, memory: Sequence[int], answer: str, truth: Sequence[Labelled]) -> Row:
     """A row from what the reading process printed: its peaks (before, with the page) and its reading."""
-    (page,) = Reading.model_validate_json(answer).pages
+    reading = Reading.model_validate_json(answer)
+    (page,) = reading.pages
     return Row(
         size=size,
         width=page.width,
@@ -188,6 +192,7 @@ def row_of(size: str, memory: Sequence[int], answer: str, truth: Sequence[Labell
         recognise=page.timings.recognise,
         loaded_mb=memory[0] / 1e6,
         peak_mb=memory[1] / 1e6,
+        model=f"{reading.model.name} {reading.model.version} ({reading.model.sha256[:12]})",
     )
 
 
@@ -245,7 +250,8 @@ def write(rows: Sequence[Row], dpi: int, threads: int, look: Look) -> None:
         "Written by `python -m benchmarks.page_sizes`; do not edit. "
         "The figures: [page_sizes.json](page_sizes.json).",
         "",
-        f"Generated P&IDs ({look.value}, seed {SEED}) at {dpi} dpi, each read in a process of its own. "
+        f"Generated P&IDs ({look.value}, seed {SEED}) at {dpi} dpi, each read in a process of its own with "
+        f"{', '.join(sorted({row.model for row in rows}))}. "
         f"Measured {when} on {os.cpu_count()} cores with {threads} thread(s), load average "
         f"{os.getloadavg()[0]:.1f} (other work counts in it, and in the seconds).",
         "",
@@ -253,7 +259,8 @@ def write(rows: Sequence[Row], dpi: int, threads: int, look: Look) -> None:
         "|---" * len(HEADINGS) + "|",
         *body,
         "",
-        "*Looked at* is what the detection network was shown, margins included; the rest is paper or lines. "
+        "*Looked at* is what the detection network was shown, as a share of the page; margins overlap and count "
+        "each time, so that a crowded page exceeds 100 %. "
         "*Peak* is of the whole process; before the page it held "
         f"{max(row.loaded_mb for row in rows):.0f} MB at most (libraries, networks, warm-up).",
         "",
