@@ -2,10 +2,10 @@
 
     python -m benchmarks.calibration --model DIR [--write]
 
-Reads generated sheets of every kind and look with the model (its own calibration switched off), fits the share
+Reads generated sheets of every kind and look with the model (its calibration switched off), fits the share
 of right texts by isotonic regression over the network's confidence, and prints the expected calibration error
-before and after on other generated sheets and on the labelled drawings of ../shared/data where they are.
-With --write the map goes to containers/inference/weights/calibration.json, from where the next model is built.
+before and after on other generated sheets and, where they are, on the labelled drawings of ../shared/data.
+With --write the map goes to containers/inference/weights/calibration.json: the next model is built with it.
 """
 
 import argparse
@@ -99,16 +99,17 @@ def _uncalibrated(model: Path, folder: Path) -> Path:
 
 
 def _generated(first: int, count: int) -> Iterator[tuple[bytes, list[Labelled]]]:
-    """Sheets of all kinds and looks in turn, as PNG with their truth."""
+    """Sheets of all kinds and looks in turn, every other one tidy, as PNG with their truth."""
     kinds, looks = itertools.cycle(Kind), itertools.cycle(Look)
     for number in range(count):
         sheet = generate(
             first + number,
-            ("A4", "A3")[number % 2],
+            "A4",
             (300, 200, 250)[number // 2 % 3],
             next(looks),
             chinese=number % 5 == 0,
             kind=next(kinds),
+            hard=number % 2 == 0,
         )
         yield sheet.png(), list(sheet.truth)
 

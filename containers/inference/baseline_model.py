@@ -1,9 +1,9 @@
 """Make the baseline model artifact: PP-OCRv6 small, its recogniser tuned to lines as drawings show them.
 
-The detection network is PaddleOCR's release, an ONNX file inside the `rapidocr` wheel (Apache-2.0). The wheel is
-taken from the package index, pinned by hash; nothing of it is installed or run. The recogniser lies beside this
-program, in `weights`: trained from the one in the same wheel by `containers/training`, which says how. Confidences
-are calibrated by `benchmarks/calibration.py` (weights/calibration.json).
+The detection network is PaddleOCR's release, an ONNX file inside the `rapidocr` wheel (Apache-2.0). The wheel
+is taken from the package index, pinned by hash; nothing of it is installed or run. The recogniser lies beside
+this program, in `weights`: trained from the one in the same wheel by `containers/training`, which says how.
+What confidences mean (weights/calibration.json) is fitted by `benchmarks/calibration.py`.
 
     python containers/inference/baseline_model.py --out model.tar.gz
 """

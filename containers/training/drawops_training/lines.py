@@ -215,7 +215,7 @@ def _junk(r: random.Random) -> Picture:
 
 
 def _symbol(r: random.Random) -> Picture:
-    """A fitting that resembles letters: valves with and without a ball, flanges, reducers, arrows, corners."""
+    """A fitting that resembles letters: valve, flanges, reducer, arrow, corner of a dashed line."""
     size = math.exp(r.uniform(math.log(12), math.log(64)))
     wide, high = round(size * r.uniform(1.2, 3.2)), round(size)
     canvas = np.zeros((high, wide), np.uint8)

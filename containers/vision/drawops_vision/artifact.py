@@ -60,7 +60,7 @@ class Thresholds(Contract):
 
 
 class Calibration(Contract):
-    """What confidences mean: a piecewise-linear map from the network's to the share of such texts that is right.
+    """What confidences mean: a piecewise-linear map from the network's to the share of texts that are right.
 
     Fitted by isotonic regression on sheets that nothing was trained on (Zadrozny and Elkan, 2002).
     """

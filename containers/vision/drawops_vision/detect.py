@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from drawops_vision import ink as inked
 from drawops_vision.artifact import Model
-from drawops_vision.ink import CELL, Ink, Page
+from drawops_vision.ink import CELL, SEEN_TWICE, Ink, Page
 from drawops_vision.packing import pack
 from drawops_vision.tiling import tiles
 
@@ -32,7 +32,7 @@ TEXT_HEIGHT = 14.0
 SMALLEST_SCALE = 0.4
 LARGEST_SCALE = 2.0
 # Page pixels around a part that the network sees, but does not answer for: where ink goes on, and elsewhere.
-CONTEXT = 96
+CONTEXT = SEEN_TWICE * CELL
 MARGIN = 16
 # Boxes that stand within this angle of the page's axes are taken to be exactly upright.
 SNAP_DEGREES = 3.0

@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 Page = NDArray[np.uint8]
 """H x W grey or H x W x 3 BGR."""
 
+Box = tuple[int, int, int, int]
+"""Left, top, right, bottom."""
+
 HALF = 2
 CELL = 32
 # A pixel is ink when it differs from the paper beside it by this much, at least. A scanner's grain and the
@@ -33,6 +36,8 @@ SMALLEST = 6
 LARGEST = 200
 DASH_ASPECT = 8
 DASH_WIDTH = 6
+# Cells that are shown again on both sides of a cut through ink.
+SEEN_TWICE = 2
 # Components that are likely whole characters, for the estimate of the size of text.
 LETTER_ASPECT = 4.0
 
@@ -125,7 +130,7 @@ def height_in(ink: Ink, left: int, top: int, right: int, bottom: int) -> float |
     return _text_height(boxes[inside][:, 2:] - boxes[inside][:, :2])
 
 
-def areas(cells: NDArray[np.bool_]) -> list[tuple[int, int, int, int]]:
+def areas(cells: NDArray[np.bool_]) -> list[Box]:
     """Rectangles that together cover all True cells: the leaves of a recursive X-Y cut (Nagy, 1984).
 
     Args:
@@ -134,37 +139,44 @@ def areas(cells: NDArray[np.bool_]) -> list[tuple[int, int, int, int]]:
     Returns:
         (left, top, right, bottom) in cells.
     """
-    leaves: list[tuple[int, int, int, int]] = []
-    stack = [(0, 0, cells.shape[1], cells.shape[0])]
-    while stack:
-        left, top, right, bottom = stack.pop()
-        part = cells[top:bottom, left:right]
-        rows, columns = np.flatnonzero(part.any(axis=1)), np.flatnonzero(part.any(axis=0))
-        if not len(rows):
-            continue
-        runs = [_runs(rows), _runs(columns)]
-        if len(runs[0]) == len(runs[1]) == 1:
-            box = (left + runs[1][0][0], top + runs[0][0][0], left + runs[1][0][1], top + runs[0][0][1])
-            tight = cells[box[1] : box[3], box[0] : box[2]]
-            if tight.mean() < 0.5 and tight.size > 16:
-                stack += _halves(box, tight)
-            else:
-                leaves.append(box)
-        elif len(runs[0]) >= len(runs[1]):
-            stack += [(left, top + first, right, top + past) for first, past in runs[0]]
+    return _leaves(cells, (0, 0, cells.shape[1], cells.shape[0]))
+
+
+def _leaves(cells: NDArray[np.bool_], box: Box) -> list[Box]:
+    left, top, right, bottom = box
+    part = cells[top:bottom, left:right]
+    rows, columns = np.flatnonzero(part.any(axis=1)), np.flatnonzero(part.any(axis=0))
+    if not len(rows):
+        return []
+    down, across = _runs(rows), _runs(columns)
+    whole = (left + across[0][0], top + down[0][0], left + across[-1][1], top + down[-1][1])
+    if len(down) > 1 or len(across) > 1:
+        if len(down) >= len(across):
+            pieces = [(left, top + first, right, top + past) for first, past in down]
         else:
-            stack += [(left + first, top, left + past, bottom) for first, past in runs[1]]
-    return leaves
+            pieces = [(left + first, top, left + past, bottom) for first, past in across]
+    else:
+        tight = cells[whole[1] : whole[3], whole[0] : whole[2]]
+        if tight.mean() >= 0.5 or tight.size <= 16:
+            return [whole]
+        pieces = _halves(whole, tight)
+    leaves = [leaf for piece in pieces for leaf in _leaves(cells, piece)]
+    return leaves if sum(map(_shown, leaves)) < _shown(whole) else [whole]
 
 
-def _halves(box: tuple[int, int, int, int], tight: NDArray[np.bool_]) -> list[tuple[int, int, int, int]]:
-    """Cut a sparse rectangle where that saves the most cells."""
+def _shown(box: Box) -> int:
+    """Cells that the network is shown for a leaf: also what lies around it."""
+    return (box[2] - box[0] + SEEN_TWICE) * (box[3] - box[1] + SEEN_TWICE)
+
+
+def _halves(box: Box, tight: NDArray[np.bool_]) -> list[Box]:
+    """Cut a sparse rectangle where its halves' bounding boxes are smallest."""
     left, top, right, bottom = box
     best, cut = tight.size + 1, (0, 0)
     for axis in (0, 1):
-        for at in range(1, tight.shape[axis]):
-            parts = (tight[:at], tight[at:]) if axis == 0 else (tight[:, :at], tight[:, at:])
-            cost = sum(_bounding(part) for part in parts)
+        lines = tight if axis == 0 else tight.T
+        for at in range(1, len(lines)):
+            cost = _bounding(lines[:at]) + _bounding(lines[at:])
             if cost < best:
                 best, cut = cost, (axis, at)
     axis, at = cut

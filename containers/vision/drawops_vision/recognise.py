@@ -213,7 +213,7 @@ class Recogniser:
         return [self._finished(one) for one in reads if one.confidence >= OVERLOOKED and one.text.isalnum()]
 
     def _finished(self, one: Recognised) -> Recognised:
-        """What leaves the recogniser: the cell's box, and a confidence that says how often such a text is right."""
+        """What leaves the recogniser: the cell's box, and how often a text of such confidence is right."""
         knots = self._calibration
         right = float(np.interp(one.confidence, knots.network, knots.right))
         return Recognised(_in_cell(one).quad, one.text, right)
