@@ -259,8 +259,8 @@ def write(rows: Sequence[Row], dpi: int, threads: int, look: Look) -> None:
         "|---" * len(HEADINGS) + "|",
         *body,
         "",
-        "*Looked at* is what the detection network was shown, as a share of the page; margins overlap and count "
-        "each time, so that a crowded page exceeds 100 %. "
+        "*Looked at* is what the detection network was shown, as a share of the page; margins overlap and "
+        "count each time, so that a crowded page exceeds 100 %. "
         "*Peak* is of the whole process; before the page it held "
         f"{max(row.loaded_mb for row in rows):.0f} MB at most (libraries, networks, warm-up).",
         "",
