@@ -37,7 +37,7 @@ LARGEST = 200
 DASH_ASPECT = 8
 DASH_WIDTH = 6
 # Cells that are shown again on both sides of a cut through ink.
-SEEN_TWICE = 2
+SEEN_TWICE = 3
 # Components that are likely whole characters, for the estimate of the size of text.
 LETTER_ASPECT = 4.0
 
