@@ -282,7 +282,8 @@ def _upright_corners(box: Box, growth: float) -> NDArray[np.float32]:
     if turns % 2:
         width, height = height, width
     width, height = width + growth, height + growth
-    if abs(degrees) < SNAP_DEGREES:
+    drift = max(width, height) * math.sin(math.radians(abs(degrees)))
+    if abs(degrees) < SNAP_DEGREES and drift < 0.3 * min(width, height):
         radians = math.radians(abs(degrees))
         cosine, sine = math.cos(radians), math.sin(radians)
         width, height = width * cosine + height * sine, width * sine + height * cosine

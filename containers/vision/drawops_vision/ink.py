@@ -213,8 +213,12 @@ def _from_paper(picture: Page, cell: int) -> NDArray[np.uint8]:
     """
     height, width = picture.shape[:2]
     small = (max(1, width // cell), max(1, height // cell))
-    coarse = np.asarray(cv2.resize(picture, small, interpolation=cv2.INTER_AREA), np.uint8)
     levels = _levels(picture)
+    part = max(1, cell // 4)
+    fine = (max(1, width // part), max(1, height // part))
+    extreme = cv2.dilate if sum(levels) >= 128 * len(levels) else cv2.erode
+    light = extreme(cv2.resize(picture, fine, interpolation=cv2.INTER_AREA), np.ones((5, 5), np.uint8))
+    coarse = np.asarray(cv2.resize(light, small, interpolation=cv2.INTER_AREA), np.uint8)
     uneven = np.abs(coarse.astype(np.int16) - np.array(levels, np.int16)).reshape(*coarse.shape[:2], -1)
     if float(np.median(uneven.max(axis=2))) > 4:
         # A scan: paper is what most of the neighbourhood is like. A margin keeps the frame out of it.

@@ -31,6 +31,10 @@ GAP_AT_LINE = 0.3
 # Rows of a patch are texts of their own when paper shows between them.
 ROW_GAP = 0.08
 SMALLEST_ROW = 0.5
+# More overlooked pieces than this are no text: hatching, a picture.
+MOST_OVERLOOKED = 3000
+# Pixels of a page's height that are searched together.
+ROW = 8
 # How far around a patch ink is looked at, in units of its shorter side.
 SURROUNDINGS = 0.5
 # Room left around tight ink, in pixels: anti-aliased rims belong to the text.
@@ -144,7 +148,7 @@ def _sides(quad: Quad) -> tuple[float, float]:
 def _patch(page: Page, frame: _Frame) -> _Patch | None:
     """Components of the ink in and around a frame's quad."""
     side = min(frame.width, frame.height)
-    if side < 3 or max(frame.width, frame.height) > 6000:
+    if side < 3 or frame.width * frame.height > 4e6:
         return None
     around = max(3, round(SURROUNDINGS * side))
     grey = frame.pixels(page, around)
@@ -321,18 +325,22 @@ def overlooked(ink: Ink, quads: Sequence[Quad], width: int, height: int) -> list
     known = np.asarray(cv2.dilate(known, np.ones((3, 3), np.uint8)), np.uint8)
     middles = ((boxes[:, :2] + boxes[:, 2:]) // 16).astype(int)
     alike &= known[middles[:, 1], middles[:, 0]] == 0
+    order = np.argsort(boxes[:, 0])
+    boxes, longer, alike = boxes[order], longer[order], alike[order]
+    widest = float(sides[:, 0].max())
     found = []
-    for group in _side_by_side(boxes[alike]):
+    for group in _side_by_side(boxes[alike])[:MOST_OVERLOOKED]:
         left, top = group[:, :2].min(axis=0)
         right, bottom = group[:, 2:].max(axis=0)
         size = float(bottom - top)
         reach = 0.6 * size
+        first, past = np.searchsorted(boxes[:, 0], (left - reach - widest, right + reach))
+        others = boxes[first:past]
         near = (
-            (boxes[:, 0] < right + reach)
-            & (boxes[:, 2] > left - reach)
-            & (boxes[:, 1] < bottom + reach)
-            & (boxes[:, 3] > top - reach)
-            & (longer >= 0.4 * size)
+            (others[:, 2] > left - reach)
+            & (others[:, 1] < bottom + reach)
+            & (others[:, 3] > top - reach)
+            & (longer[first:past] >= 0.4 * size)
         )
         if int(near.sum()) <= len(group) + 2:
             found.append(np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32))
@@ -342,14 +350,24 @@ def overlooked(ink: Ink, quads: Sequence[Quad], width: int, height: int) -> list
 def _side_by_side(boxes: NDArray[np.float32]) -> list[NDArray[np.float32]]:
     """Group boxes (N x 4) that follow each other on one row, as the letters of a word do."""
     groups: list[list[NDArray[np.float32]]] = []
+    latest: dict[
+        int, list[NDArray[np.float32]]
+    ] = {}  # by height on the page, the group that was last added to
     for box in boxes[np.argsort(boxes[:, 0])]:
         high = box[3] - box[1]
-        for group in groups:
-            last = group[-1]
+        row = int(box[1] + box[3]) // (2 * ROW)
+        reach = int(0.3 * high) // ROW + 1
+        for near in range(row - reach, row + reach + 1):
+            last = latest[near][-1] if near in latest else None
+            if last is None:
+                continue
             shared = min(box[3], last[3]) - max(box[1], last[1])
             if shared >= 0.7 * max(high, last[3] - last[1]) and -0.2 * high <= box[0] - last[2] <= 0.6 * high:
-                group.append(box)
+                group = latest[near]
                 break
         else:
-            groups.append([box])
+            group = []
+            groups.append(group)
+        group.append(box)
+        latest[row] = group
     return [np.array(group) for group in groups]

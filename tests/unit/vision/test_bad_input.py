@@ -26,11 +26,6 @@ CLEAN = generate(SEED, "A5", DPI, hard=False)
 UPPER = 500  # pixels; 26 of the 54 texts stand above
 
 
-CROWDED = pytest.mark.xfail(
-    strict=True, reason="the paper of a page that is a tenth ink is estimated from means, so it hides the ink"
-)
-
-
 def scanned(look: Look = Look.SCANNED, **faults: float) -> Sheet:
     return Sheet(CLEAN.drawing, DPI, replace(Scanner.of(SEED, look), **faults))  # type: ignore[arg-type]
 
@@ -92,7 +87,6 @@ def test_a_skewed_scan_is_still_read(reader: Reader, skew: float) -> None:
     assert codes(reading) == []
 
 
-@CROWDED
 def test_a_72_dpi_scan_is_reported_with_its_effective_resolution(reader: Reader) -> None:
     reading = reader.read(png(generate(SEED, "A5", 72, hard=False).image))
     assert reading.pages[0].dpi_source is DpiSource.UNKNOWN
@@ -103,7 +97,6 @@ def test_a_72_dpi_scan_is_reported_with_its_effective_resolution(reader: Reader)
     assert "300 dpi" in warning.message
 
 
-@CROWDED
 def test_a_wrongly_stated_resolution_does_not_hide_that_text_is_small(reader: Reader) -> None:
     small = image(generate(SEED, "A5", 72, hard=False).image).copy(xres=300 / 25.4, yres=300 / 25.4)
     reading = reader.read(bytes(small.pngsave_buffer()))
@@ -160,7 +153,6 @@ def test_a_coarse_scan_without_legible_text_says_what_resolution_it_states(reade
     assert "states 50 dpi" in warning.message
 
 
-@CROWDED
 def test_a_page_crowded_with_texts_is_read(reader: Reader) -> None:
     rows, columns = 20, 15
     tags = [
