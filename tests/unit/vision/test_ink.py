@@ -138,13 +138,15 @@ def test_shading_across_a_scan_is_neither_ink_nor_fading(deviation: float) -> No
 
 
 @pytest.mark.parametrize("kind", list(sheets.Kind))
-@pytest.mark.parametrize("dpi", [100, 150, 300])
-def test_the_height_of_text_on_a_sheet_is_estimated_within_two_fifths(kind: sheets.Kind, dpi: int) -> None:
+@pytest.mark.parametrize(
+    ("dpi", "tolerance"), [(100, 0.5), (150, 0.34), (300, 0.34)]
+)  # at 100 dpi letters merge
+def test_the_height_of_text_on_a_sheet_is_estimated(kind: sheets.Kind, dpi: int, tolerance: float) -> None:
     made = sheets.generate(3, "A4", dpi, kind=kind)
     found = seen(made.image.copy())
     heights = [float(np.hypot(*(np.array(one.quad[3]) - np.array(one.quad[0])))) for one in made.truth]
     assert found.height is not None
-    assert found.height == pytest.approx(float(np.percentile(heights, 25)), rel=0.4)
+    assert found.height == pytest.approx(float(np.percentile(heights, 25)), rel=tolerance)
 
 
 @pytest.mark.parametrize("look", [sheets.Look.CLEAN, sheets.Look.SCANNED])
