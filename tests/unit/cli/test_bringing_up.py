@@ -144,6 +144,11 @@ except demo.Interrupted as interrupt:
 """
 
 
+def hear() -> None:
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("ending", ["SIGINT", "SIGTERM", "SIGHUP", "fail"])
 def test_nothing_of_a_demo_outlives_it(tmp_path: Path, ending: str) -> None:
     state = tmp_path / "demo"
@@ -153,8 +158,8 @@ def test_nothing_of_a_demo_outlives_it(tmp_path: Path, ending: str) -> None:
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "TMPDIR": str(tmp_path)},
-        # A shell that started the tests in the background made them, and us, deaf to Ctrl-C.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        # A shell that started the tests in the background, or nohup, made them and us deaf.
+        preexec_fn=hear,
     )
     assert process.stdout is not None
     child = int(process.stdout.readline())

@@ -23,12 +23,12 @@ from tests.unit.vision.drawings import png, sheet
 
 ROOT = Path(__file__).parents[3]
 SMALL = png(sheet(("TANK-2001", 80, 200)))
-# Text on many tiles: a reading of several seconds.
+# Hundreds of texts: a reading of several seconds.
 LONG = png(
     sheet(
-        *[("TANK-2001", x, y) for x in range(80, 2900, 700) for y in range(80, 1900, 400)],
+        *[("TANK-2001 LINE 75-HB-1380", x, y) for x in range(80, 2900, 700) for y in range(80, 4900, 60)],
         width=3000,
-        height=2000,
+        height=5000,
     )
 )
 
