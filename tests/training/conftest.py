@@ -14,7 +14,7 @@ collect_ignore_glob = [] if find_spec("torch") and find_spec("onnx") else ["test
 
 @pytest.fixture(scope="session")
 def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder with det.onnx and rec.onnx of the baseline that `make test-training` made, both in full precision."""
+    """Folder with det.onnx and rec.onnx of the baseline that `make test-training` made, in full precision."""
     from drawops_training.graph import Graph  # needs torch
 
     folder = tmp_path_factory.mktemp("released")
