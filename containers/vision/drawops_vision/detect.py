@@ -27,7 +27,7 @@ from drawops_vision.packing import pack
 from drawops_vision.tiling import tiles
 
 # The smaller texts of a page are shown to the network at this height in pixels; more costs time and finds
-# nothing more (docs/benchmarks). Text ten times as high is still found.
+# nothing more (docs/reading.md). Text ten times as high is still found.
 TEXT_HEIGHT = 14.0
 SMALLEST_SCALE = 0.4
 LARGEST_SCALE = 2.0

@@ -148,7 +148,7 @@ def _leaves(cells: NDArray[np.bool_], box: Box) -> list[Box]:
     rows, columns = np.flatnonzero(part.any(axis=1)), np.flatnonzero(part.any(axis=0))
     if not len(rows):
         return []
-    down, across = _runs(rows), _runs(columns)
+    down, across = runs(rows), runs(columns)
     whole = (left + across[0][0], top + down[0][0], left + across[-1][1], top + down[-1][1])
     if len(down) > 1 or len(across) > 1:
         if len(down) >= len(across):
@@ -190,7 +190,7 @@ def _bounding(part: NDArray[np.bool_]) -> int:
     return int((rows[-1] + 1 - rows[0]) * (columns[-1] + 1 - columns[0])) if len(rows) else 0
 
 
-def _runs(indices: NDArray[np.intp]) -> list[tuple[int, int]]:
+def runs(indices: NDArray[np.intp]) -> list[tuple[int, int]]:
     """Half-open runs of consecutive numbers."""
     cuts = np.flatnonzero(np.diff(indices) > 1)
     first = [int(indices[0]), *(int(indices[cut + 1]) for cut in cuts)]

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from drawops_vision.ink import Ink, Page
+from drawops_vision.ink import Ink, Page, runs
 
 Quad = NDArray[np.float32]
 # A gap between two glyphs ends a text when it is wider than this part of the height of capitals, plus some of
@@ -74,7 +74,7 @@ def cut(page: Page, quads: NDArray[np.float32]) -> list[Alternatives]:
 
 
 def _cut_one(page: Page, quad: Quad) -> Alternatives:
-    width, height = _sides(quad)
+    width, height = sides(quad)
     along = _Frame(np.roll(quad, -1, axis=0) if height > width else quad)
     patch = _patch(page, along)
     if patch is None or not len(patch.boxes):
@@ -107,7 +107,7 @@ class _Frame:
     """Where a quad is level: x along its top side, y down its left side, origin at its first corner."""
 
     def __init__(self, quad: Quad) -> None:
-        self.width, self.height = _sides(quad)
+        self.width, self.height = sides(quad)
         self.origin = quad[0].astype(np.float64)
         self.right = (quad[1] - quad[0]).astype(np.float64) / max(self.width, 1e-6)
         self.down = (quad[3] - quad[0]).astype(np.float64) / max(self.height, 1e-6)
@@ -141,7 +141,8 @@ class _Frame:
         )
 
 
-def _sides(quad: Quad) -> tuple[float, float]:
+def sides(quad: Quad) -> tuple[float, float]:
+    """Width and height of a quad as its text reads, in pixels."""
     return float(np.hypot(*(quad[1] - quad[0]))), float(np.hypot(*(quad[3] - quad[0])))
 
 
@@ -193,10 +194,7 @@ def _glyph_columns(part: NDArray[np.bool_], side: float) -> list[tuple[float, fl
     columns = np.flatnonzero(heights >= 0.25 * side)
     if not len(columns):
         return []
-    breaks = np.flatnonzero(np.diff(columns) > 1)
-    starts = [int(columns[0]), *(int(columns[at + 1]) for at in breaks)]
-    ends = [*(int(columns[at]) + 1 for at in breaks), int(columns[-1]) + 1]
-    return [(float(a), float(b)) for a, b in zip(starts, ends, strict=True)]
+    return [(float(first), float(past)) for first, past in runs(columns)]
 
 
 def _rows(boxes: NDArray[np.float32]) -> list[NDArray[np.float32]]:
@@ -251,9 +249,19 @@ def _texts(
 
 def _around(boxes: NDArray[np.float32]) -> tuple[float, float, float, float]:
     """Left, top, right, bottom of all boxes together, with a rim."""
+    left, top, right, bottom = _bounds(boxes)
+    return left - RIM, top - RIM, right + RIM, bottom + RIM
+
+
+def _bounds(boxes: NDArray[np.float32]) -> tuple[float, float, float, float]:
+    """Left, top, right, bottom of all boxes (N x 4) together."""
     left, top = boxes[:, :2].min(axis=0)
     right, bottom = boxes[:, 2:].max(axis=0)
-    return float(left) - RIM, float(top) - RIM, float(right) + RIM, float(bottom) + RIM
+    return float(left), float(top), float(right), float(bottom)
+
+
+def _upright(left: float, top: float, right: float, bottom: float) -> Quad:
+    return np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
 
 
 def stacks(quads: Sequence[Quad]) -> list[tuple[list[int], Quad]]:
@@ -263,10 +271,10 @@ def stacks(quads: Sequence[Quad]) -> list[tuple[list[int], Quad]]:
         Indices of the quads from top to bottom, and the upright quad around them.
     """
     boxes = np.array([[*quad.min(axis=0), *quad.max(axis=0)] for quad in quads], np.float32).reshape(-1, 4)
-    sides = boxes[:, 2:] - boxes[:, :2]
+    extents = boxes[:, 2:] - boxes[:, :2]
     small = [
         index
-        for index, (width, height) in enumerate(sides)
+        for index, (width, height) in enumerate(extents)
         if 1 / GLYPH_ASPECT <= width / max(height, 1e-6) <= GLYPH_ASPECT and _is_level(quads[index])
     ]
     below: dict[int, int] = {}
@@ -275,9 +283,11 @@ def stacks(quads: Sequence[Quad]) -> list[tuple[list[int], Quad]]:
         nearest, best = None, math.inf
         for other in small:
             gap = float(boxes[other][1] - bottom)
-            width = min(sides[index][0], sides[other][0])
+            width = min(extents[index][0], extents[other][0])
             shared = min(right, boxes[other][2]) - max(left, boxes[other][0])
-            alike = min(sides[index][0], sides[other][0]) >= 0.6 * max(sides[index][0], sides[other][0])
+            alike = min(extents[index][0], extents[other][0]) >= 0.6 * max(
+                extents[index][0], extents[other][0]
+            )
             if (
                 other != index
                 and alike
@@ -294,11 +304,7 @@ def stacks(quads: Sequence[Quad]) -> list[tuple[list[int], Quad]]:
             chain = [index]
             while chain[-1] in below and below[chain[-1]] not in chain:
                 chain.append(below[chain[-1]])
-            left, top = boxes[chain, :2].min(axis=0)
-            right, bottom = boxes[chain, 2:].max(axis=0)
-            found.append(
-                (chain, np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32))
-            )
+            found.append((chain, _upright(*_bounds(boxes[chain]))))
     return found
 
 
@@ -315,10 +321,10 @@ def overlooked(ink: Ink, quads: Sequence[Quad], width: int, height: int) -> list
     if ink.height is None or not len(ink.boxes):
         return []
     boxes = ink.boxes.astype(np.float32)
-    sides = boxes[:, 2:] - boxes[:, :2]
-    longer, shorter = sides.max(axis=1), sides.min(axis=1)
-    alike = (longer >= 0.7 * ink.height) & (longer <= 5 * ink.height) & (sides[:, 1] >= 0.7 * ink.height)
-    alike &= (sides[:, 0] <= 1.4 * sides[:, 1]) & (shorter >= 2)
+    extents = boxes[:, 2:] - boxes[:, :2]
+    longer, shorter = extents.max(axis=1), extents.min(axis=1)
+    alike = (longer >= 0.7 * ink.height) & (longer <= 5 * ink.height) & (extents[:, 1] >= 0.7 * ink.height)
+    alike &= (extents[:, 0] <= 1.4 * extents[:, 1]) & (shorter >= 2)
     known = np.zeros((height // 8 + 2, width // 8 + 2), np.uint8)
     for quad in quads:
         cv2.fillPoly(known, [np.round(quad / 8).astype(np.int32)], (1,))
@@ -327,12 +333,11 @@ def overlooked(ink: Ink, quads: Sequence[Quad], width: int, height: int) -> list
     alike &= known[middles[:, 1], middles[:, 0]] == 0
     order = np.argsort(boxes[:, 0])
     boxes, longer, alike = boxes[order], longer[order], alike[order]
-    widest = float(sides[:, 0].max())
+    widest = float(extents[:, 0].max())
     found = []
     for group in _side_by_side(boxes[alike])[:MOST_OVERLOOKED]:
-        left, top = group[:, :2].min(axis=0)
-        right, bottom = group[:, 2:].max(axis=0)
-        size = float(bottom - top)
+        left, top, right, bottom = _bounds(group)
+        size = bottom - top
         reach = 0.6 * size
         first, past = np.searchsorted(boxes[:, 0], (left - reach - widest, right + reach))
         others = boxes[first:past]
@@ -343,16 +348,15 @@ def overlooked(ink: Ink, quads: Sequence[Quad], width: int, height: int) -> list
             & (longer[first:past] >= 0.4 * size)
         )
         if int(near.sum()) <= len(group) + 2:
-            found.append(np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32))
+            found.append(_upright(left, top, right, bottom))
     return found
 
 
 def _side_by_side(boxes: NDArray[np.float32]) -> list[NDArray[np.float32]]:
     """Group boxes (N x 4) that follow each other on one row, as the letters of a word do."""
     groups: list[list[NDArray[np.float32]]] = []
-    latest: dict[
-        int, list[NDArray[np.float32]]
-    ] = {}  # by height on the page, the group that was last added to
+    # By height on the page, the group that was last added to.
+    latest: dict[int, list[NDArray[np.float32]]] = {}
     for box in boxes[np.argsort(boxes[:, 0])]:
         high = box[3] - box[1]
         row = int(box[1] + box[3]) // (2 * ROW)

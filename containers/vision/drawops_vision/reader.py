@@ -155,7 +155,7 @@ class Reader:
     def _remarks(self, image: PageImage, bears_ink: bool, found: Sequence[_Found]) -> list[reading.Warning]:
         if not found:
             return [_nothing_read(image, bears_ink)]
-        heights = [_sides(one.quad)[1] for one in found if one.source is TextSource.OCR]
+        heights = [layout.sides(one.quad)[1] for one in found if one.source is TextSource.OCR]
         if not heights or float(np.median(heights)) >= LEGIBLE_HEIGHT:
             return []
         height = float(np.median(heights))
@@ -201,11 +201,6 @@ def _nothing_read(image: PageImage, bears_ink: bool) -> reading.Warning:
     )
 
 
-def _sides(quad: NDArray[np.float32]) -> tuple[float, float]:
-    """Width and height of a quad as its text reads, in pixels."""
-    return float(np.hypot(*(quad[1] - quad[0]))), float(np.hypot(*(quad[3] - quad[0])))
-
-
 def angle(quad: NDArray[np.float32]) -> float:
     """Direction of reading in degrees, clockwise as seen on screen, in (-180, 180]."""
     x, y = quad[1] - quad[0]
@@ -236,7 +231,7 @@ def in_reading_order(found: Sequence[_Found]) -> list[_Found]:
     for one in sorted(found, key=lambda one: (float(one.quad[:, 1].mean()), float(one.quad[:, 0].min()))):
         middle = float(one.quad[:, 1].mean())
         if not rows or middle > rows[-1][0]:
-            height = min(_sides(one.quad))
+            height = min(layout.sides(one.quad))
             rows.append((middle + height / 2, []))
         rows[-1][1].append(one)
     return [one for _, row in rows for one in sorted(row, key=lambda one: float(one.quad[:, 0].min()))]

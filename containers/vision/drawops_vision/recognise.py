@@ -198,7 +198,9 @@ class Recogniser:
         return [
             self._finished(one)
             for one in chosen
-            if one.text and one.confidence >= self._confidence and min(_sides(one.quad)) >= SMALLEST_TEXT
+            if one.text
+            and one.confidence >= self._confidence
+            and min(layout.sides(one.quad)) >= SMALLEST_TEXT
         ]
 
     def overlooked(
@@ -303,13 +305,9 @@ def certainty(reads: Iterable[Recognised]) -> float:
     return sum(weight * confidence for weight, confidence in weighted) / max(1, total)
 
 
-def _sides(quad: NDArray[np.float32]) -> tuple[float, float]:
-    return float(np.hypot(*(quad[1] - quad[0]))), float(np.hypot(*(quad[3] - quad[0])))
-
-
 def _in_cell(one: Recognised) -> Recognised:
     """Give a lone narrow character the width of its cell: a 1 takes as much room as any digit."""
-    width, height = _sides(one.quad)
+    width, height = layout.sides(one.quad)
     wanted = CELLS.get(one.text, 0.0) * height
     if width >= wanted or width == 0:
         return one
