@@ -2,6 +2,8 @@
 
 import pytest
 from drawops_cli.main import VERBS
+from drawops_cli.sheets import SheetKind, SheetLook
+from drawops_vision.sheets import Kind, Look
 
 from tests.unit.cli.conftest import Run
 
@@ -30,3 +32,9 @@ def test_an_unknown_option_is_a_usage_error(run: Run, verb: str) -> None:
 
     assert done.exit_code == 2
     assert "No such option" in done.stderr
+
+
+def test_every_look_and_kind_of_the_generator_can_be_asked_for() -> None:
+    """The command names them itself: the generator is too slow to import for --help."""
+    assert [look.value for look in SheetLook] == [look.value for look in Look]
+    assert [kind.value for kind in SheetKind] == [kind.value for kind in Kind]
