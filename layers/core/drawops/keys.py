@@ -7,6 +7,12 @@ Raw bucket: whatever key the user chose. Data bucket:
     inference/output/*, inference/failure/*                  what the endpoint wrote
     quarantine/<drawing_id>/<revision>/reason.json           why a drawing could not be read
     models/<name>/<version>/model.tar.gz                     model artifacts
+    labeling/<labeling_id>/pages.szi                         the page's picture as a zipped Deep Zoom pyramid
+    labeling/<labeling_id>/tasks/<task_id>/<save>.json       boxes of a task, one object a save
+    labeling/<labeling_id>/consolidated.json                 what several annotators agreed on
+    datasets/<project>/versions/<version>/manifest.json      dataset versions, immutable
+    datasets/<project>/regression.json                       the project's frozen regression set
+    datasets/<project>/objects/<sha256>                      their labels and pictures, named by content
 
 No rule listens to the data bucket, so no output can start its own input.
 """
@@ -79,6 +85,62 @@ class RevisionKeys:
     def quarantine_reason(self) -> str:
         """The document that says why it could not be read."""
         return f"quarantine/{self.drawing_id}/{self.revision}/reason.json"
+
+
+def labeling_id(drawing: str, revision: str, page: int) -> str:
+    """The identity of a labeling: one page of one revision. Asking again for the same page finds it."""
+    return "l-" + hashlib.sha256(f"{drawing}/{revision}/{page}".encode()).hexdigest()[:20]
+
+
+def page_id(sha256: str, page: int) -> str:
+    """The identity of a page in data sets: content of its file and page number, from 1."""
+    return "p-" + hashlib.sha256(f"{sha256}/{page}".encode()).hexdigest()[:20]
+
+
+@dataclass(frozen=True)
+class LabelingKeys:
+    """Keys in the data bucket for one labeling."""
+
+    labeling_id: str
+
+    @property
+    def pyramid(self) -> str:
+        """The page's picture: SZI, a Deep Zoom pyramid in an uncompressed zip."""
+        return f"labeling/{self.labeling_id}/pages.szi"
+
+    def boxes(self, task: str, save: int) -> str:
+        """Boxes of a task after its save number `save`; 0: as the model gave them."""
+        return f"labeling/{self.labeling_id}/tasks/{task}/{save}.json"
+
+    @property
+    def consolidated(self) -> str:
+        """What the annotators agreed on."""
+        return f"labeling/{self.labeling_id}/consolidated.json"
+
+
+@dataclass(frozen=True)
+class DatasetKeys:
+    """Keys in the data bucket for the data sets of one project."""
+
+    project: str
+
+    def manifest(self, version: str) -> str:
+        """The manifest of a dataset version."""
+        return f"{self.versions}{version}/manifest.json"
+
+    @property
+    def versions(self) -> str:
+        """Prefix of all versions."""
+        return f"datasets/{self.project}/versions/"
+
+    @property
+    def regression(self) -> str:
+        """Which pages the project's frozen regression set holds."""
+        return f"datasets/{self.project}/regression.json"
+
+    def content(self, sha256: str) -> str:
+        """A picture or a document of labels, named by its content."""
+        return f"datasets/{self.project}/objects/{sha256}"
 
 
 def model_artifact(name: str, version: str) -> str:
