@@ -2,7 +2,9 @@
 """The inference container's program: the SageMaker hosting contract over HTTP.
 
     GET  /ping           200 once the models are loaded and warmed up, 503 before
-    POST /invocations    body: the bytes of a drawing; answer: a `Reading` as JSON
+    POST /invocations    body: the bytes of a drawing; answer: a `Reading` as JSON, or, with
+                         `Accept: application/zip` and custom attributes `page=1` (and perhaps `;areas=…`),
+                         that page's picture as a zipped Deep Zoom pyramid (`drawops_vision.pyramid`)
                          400 + `ReadingError`: the drawing is at fault (`drawops.errors.Code`)
                          500 + `ReadingError` READING_FAILED: we are; the log says why
 
@@ -21,6 +23,7 @@ unread. The log is one JSON object a line and never holds anything of a drawing'
 import asyncio
 import contextlib
 import ctypes
+import functools
 import gc
 import json
 import logging
@@ -34,8 +37,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
-from drawops.contracts.reading import Reading, ReadingError
+from drawops.contracts.reading import ReadingError
 from drawops.errors import Code, InvalidInput, Misconfigured
+from drawops_vision.pyramid import Order, szi
 from drawops_vision.reader import Reader
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -51,6 +55,8 @@ GIVE_UP_SECONDS = 5
 BODY_STALL_SECONDS = 60
 # Identifies the request in SageMaker's own records.
 INFERENCE_ID = "x-amzn-sagemaker-inference-id"
+ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
+PICTURE = "application/zip"
 
 
 @dataclass(frozen=True)
@@ -147,13 +153,13 @@ class Service:
         return Response(status_code=200 if self.reader is not None else 503)
 
     async def invocations(self, request: Request) -> Response:
-        """Read one drawing."""
+        """Read one drawing or, when the client accepts application/zip, draw one of its pages."""
         started = time.perf_counter()
         fields: dict[str, object] = {"inference_id": request.headers.get(INFERENCE_ID)}
         try:
             async with self._turn:
                 fields["waited"] = _since(started)
-                reading, size = await self._read(request)
+                answer, size = await self._answer(request)
                 fields["bytes"] = size
         except (ClientDisconnect, Abandoned):
             LOG.warning("abandoned", extra={"fields": {**fields, "seconds": _since(started)}})
@@ -173,20 +179,17 @@ class Service:
                 Code.READING_FAILED,
                 "The drawing could not be read because of a fault on our side; try again.",
             )
-        fields |= {
-            "media_type": reading.media_type.value,
-            "pages": len(reading.pages),
-            "texts": sum(len(page.texts) for page in reading.pages),
-            "seconds": _since(started),
-            "rss_mb": _resident_mb(),
-        }
-        LOG.info("read", extra={"fields": fields})
-        return Response(reading.model_dump_json(), media_type="application/json")
+        fields |= {**answer.fields, "seconds": _since(started), "rss_mb": _resident_mb()}
+        LOG.info(answer.done, extra={"fields": fields})
+        return Response(answer.body, media_type=answer.media_type)
 
-    async def _read(self, request: Request) -> tuple[Reading, int]:
-        """Take the body and read it in a thread, giving up when the client goes away."""
+    async def _answer(self, request: Request) -> tuple["Answer", int]:
+        """Take the body and work on it in a thread, giving up when the client goes away."""
         if self.reader is None or self._closing:
             raise Abandoned
+        wanted: Work = _read
+        if request.headers.get("accept") == PICTURE:
+            wanted = functools.partial(_draw, Order.parse(request.headers.get(ATTRIBUTES, "")))
         data = await _body(request, self.settings.max_body_bytes)
         gone = threading.Event()
 
@@ -195,7 +198,7 @@ class Service:
                 raise Abandoned
 
         watch = asyncio.create_task(_disconnected(request))
-        work = asyncio.create_task(asyncio.to_thread(self._read_and_release, self.reader, data, check))
+        work = asyncio.create_task(asyncio.to_thread(_work_and_release, wanted, self.reader, data, check))
         try:
             await asyncio.wait({watch, work}, return_when=asyncio.FIRST_COMPLETED)
             if not work.done():
@@ -207,12 +210,40 @@ class Service:
             # A cancelled request must not hand on its turn while its thread still works.
             await asyncio.wait({work})
 
-    @staticmethod
-    def _read_and_release(reader: Reader, data: bytes, check: Callable[[], None]) -> Reading:
-        try:
-            return reader.read(data, check)
-        finally:
-            _release_memory()
+
+@dataclass(frozen=True)
+class Answer:
+    """What goes back to the client, and what the log says of it: message `done` with `fields`."""
+
+    body: str | bytes
+    media_type: str
+    done: str
+    fields: dict[str, object]
+
+
+Work = Callable[[Reader, bytes, Callable[[], None]], Answer]
+
+
+def _read(reader: Reader, data: bytes, check: Callable[[], None]) -> Answer:
+    reading = reader.read(data, check)
+    fields: dict[str, object] = {
+        "media_type": reading.media_type.value,
+        "pages": len(reading.pages),
+        "texts": sum(len(page.texts) for page in reading.pages),
+    }
+    return Answer(reading.model_dump_json(), "application/json", "read", fields)
+
+
+def _draw(order: Order, _reader: Reader, data: bytes, _check: Callable[[], None]) -> Answer:
+    picture = szi(data, order)
+    return Answer(picture, PICTURE, "drawn", {"page": order.page, "picture_bytes": len(picture)})
+
+
+def _work_and_release(work: Work, reader: Reader, data: bytes, check: Callable[[], None]) -> Answer:
+    try:
+        return work(reader, data, check)
+    finally:
+        _release_memory()
 
 
 async def _body(request: Request, limit: int) -> bytes:

@@ -1,5 +1,6 @@
 """The hosting contract, against the real program with the real models."""
 
+import io
 import json
 import os
 import signal
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
@@ -54,10 +56,12 @@ class Program:
                 stderr=subprocess.STDOUT,
             )
 
-    def request(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
+    def request(
+        self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, bytes]:
         connection = HTTPConnection("127.0.0.1", self.port, timeout=120)
         try:
-            connection.request(method, path, body)
+            connection.request(method, path, body, headers or {})
             answer = connection.getresponse()
             return answer.status, answer.read()
         finally:
@@ -132,6 +136,22 @@ def test_a_drawing_is_answered_with_its_reading(program: Program) -> None:
     assert status == 200
     reading = Reading.model_validate_json(body)
     assert [text.text for text in reading.pages[0].texts] == ["TANK-2001"]
+
+
+def test_a_client_that_accepts_a_zip_gets_the_pages_picture(program: Program) -> None:
+    order = {"Accept": "application/zip", "X-Amzn-SageMaker-Custom-Attributes": "page=1"}
+    status, body = program.request("POST", "/invocations", SMALL, order)
+    assert status == 200
+    with zipfile.ZipFile(io.BytesIO(body)) as archive:
+        assert "page/page.dzi" in archive.namelist()
+    assert program.messages()[-1] == "drawn"
+
+
+def test_an_order_for_a_picture_that_makes_no_sense_is_answered_with_400(program: Program) -> None:
+    order = {"Accept": "application/zip", "X-Amzn-SageMaker-Custom-Attributes": "page=9"}
+    status, body = program.request("POST", "/invocations", SMALL, order)
+    assert status == 400
+    assert error(body).code == Code.NO_PAGES
 
 
 @pytest.mark.parametrize(
