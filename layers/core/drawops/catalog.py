@@ -206,12 +206,14 @@ class Catalog:
         Raises:
             Conflict: the revision has ended in the meantime.
         """
-        self._put_inference(inference)
+        self.await_inference(inference)
         self._set(drawing_id, revision, {"status": Status.READING, "inference_id": inference.inference_id})
 
-    def note_locations(self, inference: Inference) -> None:
-        """Add where the endpoint will write, known only after it accepted the request."""
-        self._put_inference(inference)
+    def await_inference(self, inference: Inference) -> None:
+        """Keep who waits for an answer of the endpoint, and where it will lie once that is known."""
+        expires = int((datetime.now(UTC) + TOKEN_LIFETIME).timestamp())
+        item = {**_inference_key(inference.inference_id), **inference.model_dump(), "expires_at": expires}
+        self._client.put_item(TableName=self._table, Item=_serialize(item))
 
     def finish(self, drawing_id: str, revision: str, **values: str | float | None) -> None:
         """Mark the revision PROCESSED.
@@ -278,11 +280,6 @@ class Catalog:
         for page in pages:
             for item in page["Items"]:
                 yield Revision.model_validate(_deserialize(item))
-
-    def _put_inference(self, inference: Inference) -> None:
-        expires = int((datetime.now(UTC) + TOKEN_LIFETIME).timestamp())
-        item = {**_inference_key(inference.inference_id), **inference.model_dump(), "expires_at": expires}
-        self._client.put_item(TableName=self._table, Item=_serialize(item))
 
     def _set(self, drawing_id: str, revision: str, values: dict[str, Any]) -> None:
         values = {name: value for name, value in {**values, "updated_at": now()}.items() if value is not None}

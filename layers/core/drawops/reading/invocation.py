@@ -36,25 +36,62 @@ def invoke(
         task_token=request.task_token,
     )
     catalog.start_reading(registered.drawing_id, registered.revision, inference)
+    ask(
+        inference,
+        source=s3_uri(data_bucket, RevisionKeys(registered.drawing_id, registered.revision).source),
+        content_type=request.checked.media_type.value,
+        accept="application/json",
+        runtime=runtime,
+        catalog=catalog,
+        endpoint=endpoint,
+        timeout_seconds=timeout_seconds,
+    )
+    return inference.inference_id
+
+
+def ask(
+    inference: Inference,
+    *,
+    source: str,
+    content_type: str,
+    accept: str,
+    custom_attributes: str | None = None,
+    runtime: "SageMakerRuntimeClient",
+    catalog: Catalog,
+    endpoint: str,
+    timeout_seconds: int,
+) -> None:
+    """Queue a request at the endpoint and keep where its answer will lie.
+
+    Args:
+        inference: who waits; the catalog must know it already.
+        source: S3 URI of the drawing.
+        content_type: its media type.
+        accept: what to answer: a reading (JSON) or a picture (zip).
+        custom_attributes: for a picture, which page (see `drawops_vision.pyramid`).
+
+    Raises:
+        NotReady: the endpoint does not exist or is not in service.
+    """
+    further = {"CustomAttributes": custom_attributes} if custom_attributes else {}
     try:
         answer = runtime.invoke_endpoint_async(
             EndpointName=endpoint,
-            ContentType=request.checked.media_type.value,
-            Accept="application/json",
+            ContentType=content_type,
+            Accept=accept,
             InferenceId=inference.inference_id,
-            InputLocation=s3_uri(
-                data_bucket, RevisionKeys(registered.drawing_id, registered.revision).source
-            ),
+            InputLocation=source,
             InvocationTimeoutSeconds=timeout_seconds,
+            **further,  # type: ignore[arg-type]
         )
     except ClientError as error:
         if error.response["Error"]["Code"] in ("ValidationError", "ValidationException"):
             raise NotReady(
                 f"Endpoint {endpoint} takes no requests ({error.response['Error']['Message']}). "
-                "Deploy a model to it, then upload the drawing again."
+                "Deploy a model to it, then try again."
             ) from error
         raise
-    catalog.note_locations(
+    catalog.await_inference(
         inference.model_copy(
             update={
                 "output_location": answer["OutputLocation"],
@@ -62,4 +99,3 @@ def invoke(
             }
         )
     )
-    return inference.inference_id
