@@ -3,7 +3,8 @@
 import json
 from pathlib import Path
 
-from drawops.contracts.events import DrawingProcessed, DrawingQuarantined
+from drawops.contracts.datasets import DatasetManifest
+from drawops.contracts.events import DatasetVersionCreated, DrawingProcessed, DrawingQuarantined
 from drawops.contracts.reading import DrawingResult
 from pydantic import BaseModel
 
@@ -11,6 +12,8 @@ PUBLISHED: dict[str, type[BaseModel]] = {
     "result-1.0.schema.json": DrawingResult,
     "event-drawing-processed-1.0.schema.json": DrawingProcessed,
     "event-drawing-quarantined-1.0.schema.json": DrawingQuarantined,
+    "event-dataset-version-created-1.0.schema.json": DatasetVersionCreated,
+    "dataset-manifest-1.0.schema.json": DatasetManifest,
 }
 
 
