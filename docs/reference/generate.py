@@ -3,7 +3,13 @@
 import json
 from pathlib import Path
 
-from drawops.contracts.events import DrawingProcessed, DrawingQuarantined, LabelingSubmitted
+from drawops.contracts.datasets import DatasetManifest
+from drawops.contracts.events import (
+    DatasetVersionCreated,
+    DrawingProcessed,
+    DrawingQuarantined,
+    LabelingSubmitted,
+)
 from drawops.contracts.reading import DrawingResult
 from pydantic import BaseModel
 
@@ -12,6 +18,8 @@ PUBLISHED: dict[str, type[BaseModel]] = {
     "event-drawing-processed-1.0.schema.json": DrawingProcessed,
     "event-drawing-quarantined-1.0.schema.json": DrawingQuarantined,
     "event-labeling-submitted-1.0.schema.json": LabelingSubmitted,
+    "event-dataset-version-created-1.0.schema.json": DatasetVersionCreated,
+    "dataset-manifest-1.0.schema.json": DatasetManifest,
 }
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from drawops.contracts.events import (
+    DatasetVersionCreated,
     DrawingProcessed,
     DrawingQuarantined,
     EndpointStateChange,
@@ -43,6 +44,7 @@ CONTRACTS: dict[str, tuple[type[BaseModel], tuple[str, ...]]] = {
     "schedule/reconcile_drawings_sweep.json": (ReconcileRequest, ()),
     "command/deploy_model.json": (DeployRequest, ()),
     "sagemaker/endpoint_in_service.json": (EndpointStateChange, ()),
+    "drawops/dataset_version_created.json": (DatasetVersionCreated, ("detail",)),
     "drawops/drawing_processed.json": (DrawingProcessed, ("detail",)),
     "drawops/drawing_quarantined.json": (DrawingQuarantined, ("detail",)),
     "drawops/labeling_submitted.json": (LabelingSubmitted, ("detail",)),

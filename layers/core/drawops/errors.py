@@ -6,6 +6,7 @@
     ├── NotReady         something we wait for is not there yet; retry later
     ├── Transient        a fault of the moment (throttling, a cut connection); retry
     ├── Conflict         somebody else did it first; the same content counts as success
+    ├── Corrupt          what is stored is not what its hash says, or is gone
     └── JobFailed        remote work (endpoint, training job) failed; carries the remote reason
         └── InvalidResult    remote work ended well but what it wrote breaks its contract
 
@@ -74,6 +75,10 @@ class Transient(DrawopsError):
 
 class Conflict(DrawopsError):
     """Another writer was first."""
+
+
+class Corrupt(DrawopsError):
+    """Something that never changes has changed or is missing."""
 
 
 class JobFailed(DrawopsError):

@@ -12,6 +12,7 @@ Raw bucket: whatever key the user chose. Data bucket:
     labeling/<labeling_id>/tasks/<task_id>/<save>-<hash>.json  the same after a save, one object a save
     labeling/<labeling_id>/consolidated.json                 what several annotators agreed on
     datasets/<project>/versions/<version>/manifest.json      dataset versions, immutable
+    datasets/<project>/history/<number>.json                 which version came when; written once each
     datasets/<project>/regression.json                       the project's frozen regression set
     datasets/<project>/objects/<sha256>                      their labels and pictures, named by content
 
@@ -154,6 +155,15 @@ class DatasetKeys:
         return f"datasets/{self.project}/versions/"
 
     @property
+    def history(self) -> str:
+        """Prefix of the project's history; its keys sort by number."""
+        return f"datasets/{self.project}/history/"
+
+    def history_entry(self, number: int) -> str:
+        """Entry `number`, from 1, of the project's history."""
+        return f"{self.history}{number:08}.json"
+
+    @property
     def regression(self) -> str:
         """Which pages the project's frozen regression set holds."""
         return f"datasets/{self.project}/regression.json"
@@ -161,6 +171,10 @@ class DatasetKeys:
     def content(self, sha256: str) -> str:
         """A picture or a document of labels, named by its content."""
         return f"datasets/{self.project}/objects/{sha256}"
+
+
+DATASETS = "datasets/"
+"""Prefix of all projects' data sets."""
 
 
 def model_artifact(name: str, version: str) -> str:

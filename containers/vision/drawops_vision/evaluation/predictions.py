@@ -9,7 +9,8 @@ from typing import Any
 from drawops.contracts.reading import DrawingResult, Reading
 from pydantic import ValidationError
 
-from drawops_vision.evaluation.scoring import Quad, quad_of, read_label_file, string_of
+from drawops_vision.datasets.label_file import string_of
+from drawops_vision.evaluation.scoring import Quad, quad_of, read_label_file
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,6 @@ precision, and one logo read as 200 characters would drown the figure. They are 
 `false_characters`, the characters of predictions that overlap no label.
 """
 
-import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -40,6 +39,8 @@ from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from shapely.geometry.base import BaseGeometry
+
+from drawops_vision.datasets.label_file import Line, Problem, read_lines, string_of
 
 MIN_IOU = 0.5
 STRICT_IOU = 0.7
@@ -302,33 +303,16 @@ def read_label_file(path: Path, make: Callable[[dict[str, Any]], T]) -> dict[str
         ValueError: a line is not ``name<TAB>json``, or `make` refuses an entry; says which line.
     """
     found: dict[str, list[T]] = {}
-    # Only a line feed ends a line: strings may hold what `str.splitlines` would cut at.
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").split("\n"), start=1):
-        if not line.strip():
-            continue
-        name, tab, entries = line.partition("\t")
-        if not tab:
-            raise ValueError(f"{path}, line {number}: no tab between name and labels")
-        if name in found:
-            raise ValueError(f"{path}, line {number}: {name!r} is labelled twice")
-        try:
-            found[name] = [make(entry) for entry in json.loads(entries)]
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{path}, line {number}: {error}") from error
+    for line in read_lines(path):
+        match line:
+            case Problem():
+                raise ValueError(f"{path}, line {line.line}: {line.reason}")
+            case Line():
+                try:
+                    found[line.name] = [make(entry) for entry in line.entries]
+                except (KeyError, TypeError, ValueError) as error:
+                    raise ValueError(f"{path}, line {line.number}: {error}") from error
     return found
-
-
-def string_of(entry: dict[str, Any]) -> str:
-    """The string of one entry of a label file.
-
-    Raises:
-        KeyError: it has none.
-        TypeError: it is no string.
-    """
-    text = entry["transcription"]
-    if not isinstance(text, str):
-        raise TypeError(f"a transcription is a string, not {text!r}")
-    return text
 
 
 def angle_class(quad: Quad) -> str:

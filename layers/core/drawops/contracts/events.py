@@ -2,19 +2,21 @@
 
 Received: S3 `Object Created` through EventBridge and SQS; SageMaker's asynchronous inference notification
 through SNS; `SageMaker Endpoint State Change`. Sent: `DrawingProcessed` and `DrawingQuarantined` from
-`drawops.processing`, `LabelingSubmitted` from `drawops.labeling`. Contracts of foreign events ignore fields
-that we do not use.
+`drawops.processing`, `LabelingSubmitted` from `drawops.labeling`, `DatasetVersionCreated` from
+`drawops.datasets`. Contracts of foreign events ignore fields that we do not use.
 """
 
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from drawops.contracts.datasets import CreatedVersion, Project, VersionId
 from drawops.contracts.reading import Contract
 from drawops.contracts.workflow import Upload
 
 SOURCE_PROCESSING = "drawops.processing"
 SOURCE_LABELING = "drawops.labeling"
+SOURCE_DATASETS = "drawops.datasets"
 
 
 class Foreign(BaseModel):
@@ -132,3 +134,34 @@ class LabelingSubmitted(Contract):
     project: str
     round: int
     tasks: int
+
+
+class DatasetVersionCreated(Contract):
+    """Detail of the event sent when a project has a new dataset version."""
+
+    schema_version: Literal["1.0"] = "1.0"
+    id: str
+    project: Project
+    version: VersionId
+    parent: VersionId | None
+    manifest_bucket: str
+    manifest_key: str
+    pages: int
+    texts: int
+    new_texts: int = Field(description="Texts of pages that are new or labelled again since the parent.")
+
+    @classmethod
+    def of(cls, made: CreatedVersion, bucket: str) -> "DatasetVersionCreated":
+        """The detail for a version whose manifest lies in `bucket`."""
+        manifest = made.manifest
+        return cls(
+            id=f"{manifest.project}/{manifest.version}",
+            project=manifest.project,
+            version=manifest.version,
+            parent=manifest.parent,
+            manifest_bucket=bucket,
+            manifest_key=made.manifest_key,
+            pages=manifest.statistics.total.pages,
+            texts=manifest.statistics.total.texts,
+            new_texts=made.new_texts,
+        )

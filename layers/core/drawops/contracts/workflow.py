@@ -1,10 +1,11 @@
-"""Data that flows between the states of `drawing_processing`."""
+"""Data that flows between the states of the workflows."""
 
 from enum import StrEnum
 from typing import Any
 
 from pydantic import Field
 
+from drawops.contracts.labeling import LabelingState, Reason
 from drawops.contracts.reading import Contract, MediaType
 
 
@@ -90,6 +91,56 @@ class ReconcileReport(Contract):
     restarted: tuple[str, ...] = ()
     started: tuple[str, ...] = ()
     quarantined: tuple[str, ...] = ()
+
+
+class OpenRequest(Contract):
+    """Input of the `labeling` workflow: one page of a stored result that shall become work."""
+
+    drawing_id: str
+    revision: str
+    page: int = Field(ge=1)
+    reason: Reason
+    why: str = Field(default="", description="The reason in words; the policy's own when empty.")
+
+
+class Opened(Contract):
+    """A labeling as the workflow hands it on."""
+
+    labeling_id: str
+    state: LabelingState
+
+
+class PictureRequest(Contract):
+    """Input of `order_picture`."""
+
+    labeling_id: str
+    task_token: str
+
+
+class PublishRequest(Contract):
+    """Input of `publish_labeling`."""
+
+    labeling_id: str
+    invoked: Invoked
+
+
+class LabelingFailure(Contract):
+    """Input of `fail_labeling`: the workflow's input and the error as Step Functions reports it."""
+
+    request: OpenRequest
+    error: str
+    cause: str
+
+
+class ExportRequest(Contract):
+    """Input of `create_dataset_version`.
+
+    `force` makes a version of whatever is done; otherwise enough pages must be done, or no page be open.
+    """
+
+    project: str
+    force: bool = False
+    request: str = Field(default="", description="Names the caller's request, so that it may be repeated.")
 
 
 def jsonable(contract: Contract) -> dict[str, Any]:
