@@ -10,6 +10,7 @@ Raw bucket: whatever key the user chose. Data bucket:
     labeling/<labeling_id>/pages.szi                         the page's picture as a zipped Deep Zoom pyramid
     labeling/<labeling_id>/tasks/<task_id>/0.json            boxes of a task as the model gave them
     labeling/<labeling_id>/tasks/<task_id>/<save>-<hash>.json  the same after a save, one object a save
+    labeling/<labeling_id>/areas/<x>_<y>_<width>_<height>.png  parts of it, for Ground Truth
     labeling/<labeling_id>/consolidated.json                 what several annotators agreed on
     datasets/<project>/versions/<version>/manifest.json      dataset versions, immutable
     datasets/<project>/history/<number>.json                 which version came when; written once each
@@ -132,6 +133,10 @@ class LabelingKeys:
         """
         name = f"{save}-{sha256[:16]}" if sha256 else str(save)
         return f"labeling/{self.labeling_id}/tasks/{task}/{name}.json"
+
+    def area_picture(self, x: int, y: int, width: int, height: int) -> str:
+        """A part of the page (pixels) cut out, for a backend that shows pictures instead of tiles."""
+        return f"labeling/{self.labeling_id}/areas/{x}_{y}_{width}_{height}.png"
 
     @property
     def consolidated(self) -> str:

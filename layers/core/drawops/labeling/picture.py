@@ -84,8 +84,13 @@ def keep_picture(
         ContentType=ACCEPT,
         MetadataDirective="REPLACE",
     )
-    for name, content in PyramidFile(s3, data_bucket, keys.pyramid).cut_outs():
-        s3.put_object(Bucket=data_bucket, Key=keys.area_picture(name), Body=content, ContentType="image/png")
+    for area, content in PyramidFile(s3, data_bucket, keys.pyramid).cut_outs():
+        s3.put_object(
+            Bucket=data_bucket,
+            Key=keys.area_picture(area.x, area.y, area.width, area.height),
+            Body=content,
+            ContentType="image/png",
+        )
     return publish(labeling_id, s3=s3, store=store, data_bucket=data_bucket)
 
 

@@ -11,12 +11,14 @@ import re
 import struct
 import zipfile
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 from xml.etree import ElementTree
 
 from botocore.exceptions import ClientError
 
+from drawops.contracts.labeling import Area
 from drawops.errors import InvalidResult, NotReady
 
 if TYPE_CHECKING:
@@ -26,10 +28,13 @@ Format = Literal["webp", "jpeg", "png"]
 CONTENT_TYPES: dict[Format, str] = {"webp": "image/webp", "jpeg": "image/jpeg", "png": "image/png"}
 _FORMATS: dict[str, Format] = {"webp": "webp", "jpeg": "jpeg", "jpg": "jpeg", "png": "png"}
 _TILE = re.compile(r"([^/]+/)?[^/]+_files/([0-9]{1,2})/([0-9]{1,6}_[0-9]{1,6})\.(webp|jpeg|jpg|png)")
+_CUT_OUT = re.compile(r"areas/([0-9]{1,6})_([0-9]{1,6})_([0-9]{1,6})_([0-9]{1,6})\.png")
 _LOCAL_HEADER = struct.Struct("<4s5H3I2H")
 _MOST_XML = 10_000
 MAX_TILE = 4 * 2**20
 """Bytes of one tile: base64 of it still fits a Lambda's answer of 6 MB."""
+MAX_CUT_OUT = 64 * 2**20
+"""Bytes of a cut-out: a tenth of the largest page as a grey scan in PNG."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,7 @@ class _Directory:
 
     description: Description
     tiles: dict[str, zipfile.ZipInfo]
+    cut_outs: dict[Area, zipfile.ZipInfo]
 
 
 class PyramidFile:
@@ -79,6 +85,16 @@ class PyramidFile:
         entry = self._directory().tiles.get(f"{level}/{column}_{row}")
         return None if entry is None else self._content(entry)
 
+    def cut_outs(self) -> Iterator[tuple[Area, bytes]]:
+        """The parts of the page that were cut out when the picture was made, as PNG.
+
+        Raises:
+            NotReady: there is no picture.
+            InvalidResult: the file is broken.
+        """
+        for area, entry in self._directory().cut_outs.items():
+            yield area, self._content(entry, most=MAX_CUT_OUT)
+
     def _directory(self) -> "_Directory":
         if self._opened is None:
             self._opened = self._open()
@@ -96,15 +112,18 @@ class PyramidFile:
                 entries = archive.infolist()
         except zipfile.BadZipFile as error:
             raise InvalidResult(f"The page's picture is not a zip: {error}") from None
-        tiles, descriptions = {}, []
+        tiles, cut_outs, descriptions = {}, {}, []
         for entry in entries:
             if entry.filename.endswith(".dzi"):
                 descriptions.append(entry)
             elif (found := _TILE.fullmatch(entry.filename)) is not None:
                 tiles[f"{int(found[2])}/{found[3]}"] = entry
+            elif (found := _CUT_OUT.fullmatch(entry.filename)) is not None:
+                x, y, width, height = (int(number) for number in found.groups())
+                cut_outs[Area(x=x, y=y, width=width, height=height)] = entry
         if len(descriptions) != 1:
             raise InvalidResult(f"The page's picture has {len(descriptions)} descriptions (.dzi), not one.")
-        return _Directory(_parse(self._content(descriptions[0], most=_MOST_XML)), tiles)
+        return _Directory(_parse(self._content(descriptions[0], most=_MOST_XML)), tiles, cut_outs)
 
     def _content(self, entry: zipfile.ZipInfo, most: int = MAX_TILE) -> bytes:
         """Bytes of an entry that is stored, not compressed.

@@ -162,6 +162,17 @@ class LabelingStore:
         item = self._get(_labeling_key(labeling_id))
         return Labeling.model_validate(item) if item else None
 
+    def known(self, labeling_id: str) -> Labeling:
+        """One labeling that must be there, read consistently.
+
+        Raises:
+            Conflict: it is not.
+        """
+        labeling = self.labeling(labeling_id)
+        if labeling is None:
+            raise Conflict("There is no such labeling.")
+        return labeling
+
     def labelings(self, state: LabelingState, before: str | None = None) -> Iterator[Labeling]:
         """Labelings in `state`, least recently changed first; `before` is an ISO time."""
         for item in self._by_state(f"LABELING#{state.value}", before):
@@ -181,7 +192,7 @@ class LabelingStore:
             "pyramid_format": pyramid_format, "pyramid_tile_size": tile_size, "pyramid_overlap": overlap,
         }  # fmt: skip
         self._move(labeling_id, (LabelingState.PREPARING, LabelingState.OPEN), LabelingState.OPEN, values)
-        return self._known(labeling_id)
+        return self.known(labeling_id)
 
     def all_submitted(self, labeling_id: str) -> bool:
         """OPEN -> SUBMITTED, when every task of the round is handed in.
@@ -229,7 +240,7 @@ class LabelingStore:
             False when that round has begun already.
         """
         tasks = list(tasks)
-        labeling = self._known(labeling_id)
+        labeling = self.known(labeling_id)
         if labeling.round > round_:
             return False
         kind = "TASK" if labeling.backend is Backend.OWN else "HIDDEN"
@@ -556,12 +567,6 @@ class LabelingStore:
         raise NotImplementedError
 
     # ------------------------------------------------------------------ details
-
-    def _known(self, labeling_id: str) -> Labeling:
-        labeling = self.labeling(labeling_id)
-        if labeling is None:
-            raise Conflict("There is no such labeling.")
-        return labeling
 
     def _get(self, key: dict[str, str]) -> dict[str, Any] | None:
         item = self.client.get_item(TableName=self.table, Key=serialize(key), ConsistentRead=True).get("Item")
