@@ -11,16 +11,15 @@ write, so that of several writers (a repeated event, a late notification, the re
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 from pydantic import ConfigDict
 
 from drawops.contracts.reading import Contract
 from drawops.contracts.workflow import Upload
+from drawops.dynamodb import deserialize, lost_the_race, now, serialize
 from drawops.errors import Conflict
 from drawops.keys import upload_revision
 
@@ -108,11 +107,6 @@ class Inference(Contract):
     failure_location: str | None = None
 
 
-def now() -> str:
-    """The present as ISO 8601 in UTC with microseconds: sorts as text."""
-    return datetime.now(UTC).isoformat(timespec="microseconds")
-
-
 class Catalog:
     """Reads and writes the catalog table."""
 
@@ -145,13 +139,13 @@ class Catalog:
         try:
             self._client.put_item(
                 TableName=self._table,
-                Item=_serialize(item),
+                Item=serialize(item),
                 ConditionExpression="attribute_not_exists(pk)"
                 " OR (upload_id = :claim AND attempt <= :attempt AND #status IN (:registered, :reading))"
                 " OR (upload_id = :claim AND attempt < :attempt AND #status = :quarantined)"
                 " OR (upload_id <> :claim AND #status = :quarantined)",
                 ExpressionAttributeNames={"#status": "status"},
-                ExpressionAttributeValues=_serialize(
+                ExpressionAttributeValues=serialize(
                     {
                         ":claim": claim,
                         ":attempt": upload.attempt,
@@ -162,7 +156,7 @@ class Catalog:
                 ),
             )
         except ClientError as error:
-            if _lost_the_race(error):
+            if lost_the_race(error):
                 return False
             raise
         return True
@@ -176,13 +170,13 @@ class Catalog:
         try:
             self._client.update_item(
                 TableName=self._table,
-                Key=_serialize({"pk": f"DRAWING#{drawing_id}", "sk": "DRAWING"}),
+                Key=serialize({"pk": f"DRAWING#{drawing_id}", "sk": "DRAWING"}),
                 UpdateExpression="SET drawing_id = :drawing, #bucket = :bucket, #key = :key, "
                 "current_revision = :revision, upload_id = :upload, uploaded_at = :uploaded, "
                 "updated_at = :now",
                 ConditionExpression="attribute_not_exists(pk) OR uploaded_at <= :uploaded",
                 ExpressionAttributeNames={"#bucket": "bucket", "#key": "key"},
-                ExpressionAttributeValues=_serialize(
+                ExpressionAttributeValues=serialize(
                     {
                         ":drawing": drawing_id,
                         ":bucket": upload.bucket,
@@ -195,7 +189,7 @@ class Catalog:
                 ),
             )
         except ClientError as error:
-            if _lost_the_race(error):
+            if lost_the_race(error):
                 return False
             raise
         return True
@@ -232,36 +226,36 @@ class Catalog:
     def revision(self, drawing_id: str, revision: str) -> Revision | None:
         """One revision, read consistently; None when unknown."""
         found = self._client.get_item(
-            TableName=self._table, Key=_serialize(_key(drawing_id, revision)), ConsistentRead=True
+            TableName=self._table, Key=serialize(_key(drawing_id, revision)), ConsistentRead=True
         ).get("Item")
-        return Revision.model_validate(_deserialize(found)) if found else None
+        return Revision.model_validate(deserialize(found)) if found else None
 
     def revisions(self, drawing_id: str) -> list[Revision]:
         """All revisions of one drawing, oldest first."""
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             KeyConditionExpression="pk = :pk AND begins_with(sk, :sk)",
-            ExpressionAttributeValues=_serialize({":pk": f"DRAWING#{drawing_id}", ":sk": "REVISION#"}),
+            ExpressionAttributeValues=serialize({":pk": f"DRAWING#{drawing_id}", ":sk": "REVISION#"}),
             ConsistentRead=True,
         )
-        found = [Revision.model_validate(_deserialize(item)) for page in pages for item in page["Items"]]
+        found = [Revision.model_validate(deserialize(item)) for page in pages for item in page["Items"]]
         return sorted(found, key=lambda revision: revision.created_at)
 
     def drawing(self, drawing_id: str) -> Drawing | None:
         """One drawing, read consistently; None when unknown."""
         found = self._client.get_item(
             TableName=self._table,
-            Key=_serialize({"pk": f"DRAWING#{drawing_id}", "sk": "DRAWING"}),
+            Key=serialize({"pk": f"DRAWING#{drawing_id}", "sk": "DRAWING"}),
             ConsistentRead=True,
         ).get("Item")
-        return Drawing.model_validate(_deserialize(found)) if found else None
+        return Drawing.model_validate(deserialize(found)) if found else None
 
     def inference(self, inference_id: str) -> Inference | None:
         """The workflow that waits for `inference_id`; None when unknown or expired."""
         found = self._client.get_item(
-            TableName=self._table, Key=_serialize(_inference_key(inference_id)), ConsistentRead=True
+            TableName=self._table, Key=serialize(_inference_key(inference_id)), ConsistentRead=True
         ).get("Item")
-        return Inference.model_validate(_deserialize(found)) if found else None
+        return Inference.model_validate(deserialize(found)) if found else None
 
     def by_status(self, status: Status, before: str | None = None) -> Iterator[Revision]:
         """Revisions in `status`, least recently changed first; `before` is an ISO time (see `now`)."""
@@ -273,33 +267,33 @@ class Catalog:
             IndexName=STATUS_INDEX,
             KeyConditionExpression=condition,
             ExpressionAttributeNames={"#status": "status"},
-            ExpressionAttributeValues=_serialize(values),
+            ExpressionAttributeValues=serialize(values),
         )
         for page in pages:
             for item in page["Items"]:
-                yield Revision.model_validate(_deserialize(item))
+                yield Revision.model_validate(deserialize(item))
 
     def _put_inference(self, inference: Inference) -> None:
         expires = int((datetime.now(UTC) + TOKEN_LIFETIME).timestamp())
         item = {**_inference_key(inference.inference_id), **inference.model_dump(), "expires_at": expires}
-        self._client.put_item(TableName=self._table, Item=_serialize(item))
+        self._client.put_item(TableName=self._table, Item=serialize(item))
 
     def _set(self, drawing_id: str, revision: str, values: dict[str, Any]) -> None:
         values = {name: value for name, value in {**values, "updated_at": now()}.items() if value is not None}
         try:
             self._client.update_item(
                 TableName=self._table,
-                Key=_serialize(_key(drawing_id, revision)),
+                Key=serialize(_key(drawing_id, revision)),
                 UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in values),
                 ConditionExpression="#status IN (:open_registered, :open_reading)",
                 ExpressionAttributeNames={f"#{name}": name for name in {*values, "status"}},
-                ExpressionAttributeValues=_serialize(
+                ExpressionAttributeValues=serialize(
                     {f":{name}": value for name, value in values.items()}
                     | {":open_registered": Status.REGISTERED, ":open_reading": Status.READING}
                 ),
             )
         except ClientError as error:
-            if _lost_the_race(error):
+            if lost_the_race(error):
                 raise Conflict(f"{drawing_id}/{revision} is not open any more.") from error
             raise
 
@@ -310,20 +304,3 @@ def _key(drawing_id: str, revision: str) -> dict[str, str]:
 
 def _inference_key(inference_id: str) -> dict[str, str]:
     return {"pk": f"INFERENCE#{inference_id}", "sk": "INFERENCE"}
-
-
-def _lost_the_race(error: ClientError) -> bool:
-    return error.response["Error"]["Code"] == "ConditionalCheckFailedException"
-
-
-def _serialize(item: dict[str, Any]) -> dict[str, Any]:
-    serialize = TypeSerializer().serialize
-    return {
-        name: serialize(Decimal(str(value)) if isinstance(value, float) else value)
-        for name, value in item.items()
-        if value is not None
-    }
-
-
-def _deserialize(item: dict[str, Any]) -> dict[str, Any]:
-    return {name: TypeDeserializer().deserialize(value) for name, value in item.items()}

@@ -8,7 +8,8 @@ Raw bucket: whatever key the user chose. Data bucket:
     quarantine/<drawing_id>/<revision>/reason.json           why a drawing could not be read
     models/<name>/<version>/model.tar.gz                     model artifacts
     labeling/<labeling_id>/pages.szi                         the page's picture as a zipped Deep Zoom pyramid
-    labeling/<labeling_id>/tasks/<task_id>/<save>.json       boxes of a task, one object a save
+    labeling/<labeling_id>/tasks/<task_id>/0.json            boxes of a task as the model gave them
+    labeling/<labeling_id>/tasks/<task_id>/<save>-<hash>.json  the same after a save, one object a save
     labeling/<labeling_id>/consolidated.json                 what several annotators agreed on
     datasets/<project>/versions/<version>/manifest.json      dataset versions, immutable
     datasets/<project>/regression.json                       the project's frozen regression set
@@ -24,6 +25,8 @@ from urllib.parse import urlparse
 
 DRAWING_ID = re.compile(r"^d-[0-9a-f]{20}$")
 REVISION = re.compile(r"^[0-9a-f]{20}$")
+LABELING_ID = re.compile(r"^l-[0-9a-f]{20}$")
+_TASK_ID = re.compile(r"^(l-[0-9a-f]{20})-r[1-9][0-9]*a[0-9]{3,4}s[1-9][0-9]*$")
 
 
 def drawing_id(bucket: str, key: str) -> str:
@@ -92,6 +95,17 @@ def labeling_id(drawing: str, revision: str, page: int) -> str:
     return "l-" + hashlib.sha256(f"{drawing}/{revision}/{page}".encode()).hexdigest()[:20]
 
 
+def task_id(labeling: str, round_: int, area: int, slot: int) -> str:
+    """The identity of a task: the `slot`-th opinion on an area of a labeling, in its `round_`-th round."""
+    return f"{labeling}-r{round_}a{area:03d}s{slot}"
+
+
+def labeling_of(task: str) -> str | None:
+    """The labeling that a task is part of; None when `task` is not a task's id."""
+    found = _TASK_ID.fullmatch(task)
+    return found.group(1) if found else None
+
+
 def page_id(sha256: str, page: int) -> str:
     """The identity of a page in data sets: content of its file and page number, from 1."""
     return "p-" + hashlib.sha256(f"{sha256}/{page}".encode()).hexdigest()[:20]
@@ -108,9 +122,15 @@ class LabelingKeys:
         """The page's picture: SZI, a Deep Zoom pyramid in an uncompressed zip."""
         return f"labeling/{self.labeling_id}/pages.szi"
 
-    def boxes(self, task: str, save: int) -> str:
-        """Boxes of a task after its save number `save`; 0: as the model gave them."""
-        return f"labeling/{self.labeling_id}/tasks/{task}/{save}.json"
+    def boxes(self, task: str, save: int, sha256: str = "") -> str:
+        """Boxes of a task after its save number `save`; 0: as the model gave them.
+
+        Args:
+            sha256: of the saved bytes. Of two saves that are made from the same one only one counts; so
+                that the other cannot write over it, its object has another name.
+        """
+        name = f"{save}-{sha256[:16]}" if sha256 else str(save)
+        return f"labeling/{self.labeling_id}/tasks/{task}/{name}.json"
 
     @property
     def consolidated(self) -> str:

@@ -3,9 +3,10 @@
 import json
 from typing import TYPE_CHECKING
 
-from drawops.catalog import Catalog, Revision, Status, now
+from drawops.catalog import Catalog, Revision, Status
 from drawops.contracts.events import DrawingQuarantined
 from drawops.contracts.workflow import Failure
+from drawops.dynamodb import now
 from drawops.errors import Code, Conflict, InvalidInput
 from drawops.intake.registration import make_current_if_latest, unreadable_revision
 from drawops.keys import RevisionKeys
