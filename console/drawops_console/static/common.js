@@ -18,7 +18,7 @@ export const Message = ({ title, text, children }) => html`
     </main>
 `;
 
-/** A modal dialog; Escape and its first button close it. */
+/** A modal dialog; Escape closes it. */
 export function Dialog({ title, onClose, wide, children }) {
     const element = useRef(null);
     useEffect(() => {
@@ -32,7 +32,10 @@ export function Dialog({ title, onClose, wide, children }) {
     };
     return html`
         <dialog ref=${element} class=${wide ? "wide" : ""} onCancel=${close} aria-label=${title}>
-            <h2>${title}</h2>
+            <header>
+                <h2>${title}</h2>
+                <button class="quiet" onClick=${onClose} aria-label=${say("app.close")}>Esc ✕</button>
+            </header>
             ${children}
         </dialog>
     `;

@@ -6,15 +6,17 @@ import { say } from "./language.js";
 
 const GROUPS = {
     go: ["accept", "next", "previous", "edit", "leave"],
-    decide: ["unreadable", "difficult", "delete", "propose", "insert"],
+    decide: ["unreadable", "difficult", "delete", "propose", "insert", "undo", "redo", "submit"],
     shape: ["draw", "split", "merge", "mergeBack", "turn", "turnBack", "rotateLeft", "rotateRight", "nudge"],
-    view: ["pan", "zoomIn", "zoomOut", "zoom", "whole", "filter"],
-    more: ["undo", "redo", "submit", "help"],
+    view: ["pan", "zoomIn", "zoomOut", "zoom", "whole", "filter", "help"],
 };
 
 /** Keys of a command; a run of like keys is shown by its ends. */
 function Keys({ keys }) {
     if (keys.length === 0) return html`<span class="none">–</span>`;
+    if (keys.length === 4 && keys[0].endsWith("ArrowLeft")) {
+        return html`<${Key}>${caption(keys[0]).slice(0, -1)}← ↑ → ↓<//>`;
+    }
     const run = keys.length > 4;
     const shown = run ? [keys[0], keys.at(-1)] : keys;
     return shown.map((key, i) => html`${i > 0 && (run ? " … " : " ")}<${Key}>${caption(key)}<//>`);
@@ -47,13 +49,9 @@ export function Help({ close }) {
                         </table>
                     `,
                 )}
-                <div>
-                    <h3>${say("help.mouse")}</h3>
-                    <p>${say("help.mouse.select")}</p>
-                    <p>${say("help.mouse.shape")}</p>
-                </div>
             </div>
-            <div class="actions"><button class="primary" onClick=${close} autofocus>${say("app.close")}</button></div>
+            <h3>${say("help.mouse")}</h3>
+            <p>${say("help.mouse.select")} ${say("help.mouse.shape")}</p>
         <//>
     `;
 }

@@ -15,8 +15,9 @@ const STYLES = {
 const SELECTED = "#0ea5e9";
 const DIMMED = "rgba(24, 26, 29, 0.5)";
 
-/** Distance of the rotation handle from the end of the text, and half the size of handles, in screen pixels. */
-export const KNOB = 26;
+/** Screen pixels: the frame's distance from the box, the knob's from the frame, half the size of handles. */
+const FRAME = 3;
+const KNOB = 24;
 export const HANDLE = 5;
 
 export class Overlay {
@@ -123,7 +124,7 @@ export class Overlay {
         const { context, editor } = this;
         const box = editor.selected;
         if (!box) return;
-        const quad = editor.preview ?? box.quad;
+        const { corners: quad, knob } = handles(editor.preview ?? box.quad, zoom);
         this.#path(quad, originX, originY, zoom);
         context.closePath();
         context.strokeStyle = "rgba(255, 255, 255, 0.9)";
@@ -137,7 +138,6 @@ export class Overlay {
         context.lineWidth = 5;
         context.stroke();
 
-        const knob = handles(quad, zoom).knob;
         this.#path([knob.from, knob.at], originX, originY, zoom);
         context.lineWidth = 1.5;
         context.stroke();
@@ -164,10 +164,15 @@ export class Overlay {
     }
 }
 
-/** Where the handles of a quad are, in page pixels: its corners, and the knob that rotates it. */
+/** Where the handles of a quad are, in page pixels: corners of a frame around it, and the knob that rotates it. */
 export function handles(quad, zoom) {
-    const { along } = geometry.axes(quad);
-    const from = [(quad[1][0] + quad[2][0]) / 2, (quad[1][1] + quad[2][1]) / 2];
+    const { along, down } = geometry.axes(quad);
+    const off = FRAME / zoom;
+    const corners = quad.map(([x, y], i) => {
+        const [u, v] = [i === 1 || i === 2 ? off : -off, i >= 2 ? off : -off];
+        return [x + along[0] * u + down[0] * v, y + along[1] * u + down[1] * v];
+    });
+    const from = [(corners[1][0] + corners[2][0]) / 2, (corners[1][1] + corners[2][1]) / 2];
     const at = [from[0] + (along[0] * KNOB) / zoom, from[1] + (along[1] * KNOB) / zoom];
-    return { corners: quad, knob: { from, at } };
+    return { corners, knob: { from, at } };
 }

@@ -5,6 +5,12 @@ import { handles, HANDLE, Overlay } from "./overlay.js";
 const REACH = HANDLE + 4; // of the mouse around a handle, screen pixels
 const READABLE = [16, 90]; // height of a text on the screen that needs no other zoom
 
+// OpenSeadragon looks for a style element of its own before it adds one, which the page's policy forbids. An
+// element of that name which is no style is enough.
+const mark = document.createElementNS("https://openseadragon.github.io", "style");
+mark.setAttribute("data-openseadragon-mobile-css", "true");
+document.head.appendChild(mark);
+
 export class Sheet {
     /** Show `tiles` with the boxes of `editor` in `element`; `onTileError` hears of tiles that do not come. */
     constructor(element, tiles, editor, onTileError) {
@@ -23,6 +29,7 @@ export class Sheet {
             navigatorBackground: "#16181b",
             navigatorDisplayRegionColor: "#0ea5e9",
             keyboardNavEnabled: false,
+            tabIndex: "",
             animationTime: 0.25,
             springStiffness: 8,
             maxZoomPixelRatio: 8,
@@ -130,7 +137,8 @@ export class Sheet {
             this.editor.preview = geometry.moved(quad, now[0] - start[0], now[1] - start[1]);
         } else if (kind === "corner") {
             const shape = event.originalEvent.altKey ? geometry.reshaped : geometry.resized;
-            this.editor.preview = shape(quad, index, now);
+            const corner = [quad[index][0] + now[0] - start[0], quad[index][1] + now[1] - start[1]];
+            this.editor.preview = shape(quad, index, corner);
         } else {
             const [cx, cy] = geometry.middle(quad);
             const towards = (Math.atan2(now[1] - cy, now[0] - cx) * 180) / Math.PI;
@@ -193,7 +201,7 @@ export class Sheet {
         const { x: width, y: height } = this.viewer.viewport.getContainerSize();
         const { width: w, height: h } = geometry.bounds(quad);
         const text = geometry.size(quad).height || 1;
-        return Math.min(34 / text, (width * 0.7) / (w || 1), (height * 0.7) / (h || 1));
+        return Math.min(28 / text, (width * 0.7) / (w || 1), (height * 0.7) / (h || 1));
     }
 
     /** Zoom to the selected box. */
