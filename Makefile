@@ -21,8 +21,8 @@ SETUP := $(VENV)/drawops-setup
 PACKAGES := layers/core containers/vision .
 LOCKED := $(wildcard requirements/*.in layers/*/requirements.in local/requirements/*.in containers/*/requirements*.in \
 	benchmarks/peers/requirements*.in)
-TYPED := layers/core/drawops containers/vision/drawops_vision cli/drawops_cli local/drawops_local functions \
-	containers/inference containers/training/drawops_training benchmarks docs/reference
+TYPED := layers/core/drawops containers/vision/drawops_vision cli/drawops_cli local/drawops_local \
+	console/drawops_console functions containers/inference containers/training/drawops_training benchmarks docs/reference
 DEXPI ?= ../shared/data/dexpi
 SHEETS ?= dexpi,hard,mechanical
 
@@ -33,7 +33,7 @@ NO_MAKE := MAKEFLAGS= MFLAGS= MAKELEVEL=
 TRAINING := .drawops/envs/training
 BASELINE := .drawops/cache/baseline-model.tar.gz
 
-.PHONY: help setup demo test test-training lint format types lock up down benchmark benchmark-platform clean
+.PHONY: help setup demo test test-training lint format types lock vendor up down benchmark benchmark-platform clean
 
 help: ## this list
 	@echo "drawops: read engineering drawings on AWS or on this machine"
@@ -73,6 +73,9 @@ lock: $(UV) ## pin all requirements*.in again; UPGRADE=1 takes newer versions
 			--no-emit-index-url --no-emit-find-links --no-emit-package drawops --no-emit-package drawops-core \
 			--no-emit-package drawops-vision $(if $(UPGRADE),--upgrade) -o "$${source%.in}.txt" >/dev/null || exit 1; \
 	done
+
+vendor: ## take the web page's libraries anew from npm, as console/package-lock.json pins them (needs Node.js)
+	@cd console && npm ci --silent --ignore-scripts --no-fund --no-audit && node vendor.mjs && rm -rf node_modules
 
 up: $(SETUP) ## start the local cloud with drawops in it
 	@$(NO_MAKE) exec $(IN_VENV)/drawops up

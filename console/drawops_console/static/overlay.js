@@ -1,0 +1,178 @@
+// Thousands of boxes on one canvas above the sheet: one path a state, no element a box.
+import * as geometry from "./geometry.js";
+import { waits } from "./editor.js";
+
+// Colours are told apart by width, dashes and filling, too. They stand on white paper.
+const STYLES = {
+    waiting: { stroke: "#d97706", fill: "rgba(245, 158, 11, 0.24)", width: 2 },
+    SURE: { stroke: "rgba(71, 105, 160, 0.5)", width: 1 },
+    ACCEPTED: { stroke: "#15803d", width: 1.5 },
+    EDITED: { stroke: "#7c3aed", width: 1.5 },
+    DRAWN: { stroke: "#0369a1", width: 1.5 },
+    UNREADABLE: { stroke: "#be123c", width: 1.5, dash: [4, 3] },
+    DELETED: { stroke: "#6b7280", width: 1, dash: [2, 4] },
+};
+const SELECTED = "#0ea5e9";
+const DIMMED = "rgba(24, 26, 29, 0.5)";
+
+/** Screen pixels: the frame's distance from the box, the knob's from the frame, half the size of handles. */
+const FRAME = 3;
+const KNOB = 24;
+export const HANDLE = 5;
+
+export class Overlay {
+    /** Draws the boxes of `editor` on `canvas`. */
+    constructor(canvas, editor) {
+        this.canvas = canvas;
+        this.context = canvas.getContext("2d");
+        this.editor = editor;
+        this.rubber = null; // [a, b] in page pixels while a new box is dragged
+        this.conflicts = new Set();
+        this.drawnBoxes = 0;
+        this.#index();
+    }
+
+    /** Corner coordinates and upright bounds of every box, by style: rebuilt when boxes change. */
+    #index() {
+        const groups = new Map();
+        for (const box of this.editor.boxes) {
+            if (box.state === "DELETED" && this.editor.onlyUnsure) continue;
+            const style = waits(box) ? "waiting" : box.state;
+            if (!groups.has(style)) groups.set(style, []);
+            groups.get(style).push(box);
+        }
+        this.groups = [...groups].map(([style, boxes]) => {
+            const corners = new Float64Array(boxes.length * 8);
+            const bounds = new Float64Array(boxes.length * 4);
+            boxes.forEach(({ quad }, i) => {
+                corners.set(quad.flat(), i * 8);
+                const { x, y, width, height } = geometry.bounds(quad);
+                bounds.set([x, y, x + width, y + height], i * 4);
+            });
+            return { style, corners, bounds, count: boxes.length };
+        });
+        this.indexed = this.editor.boxes;
+        this.indexedFilter = this.editor.onlyUnsure;
+    }
+
+    /** Draw everything: page pixel p stands at screen pixel origin + p * zoom. */
+    draw(originX, originY, zoom, width, height, ratio) {
+        const { context, editor, canvas } = this;
+        if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
+            canvas.width = Math.round(width * ratio);
+            canvas.height = Math.round(height * ratio);
+        }
+        if (this.indexed !== editor.boxes || this.indexedFilter !== editor.onlyUnsure) this.#index();
+        context.setTransform(ratio, 0, 0, ratio, 0, 0);
+        context.clearRect(0, 0, width, height);
+        this.#dim(originX, originY, zoom);
+
+        // A few thousand comparisons take some hundredths of a millisecond: no tree of rectangles needed.
+        const [left, top] = [-originX / zoom, -originY / zoom];
+        const [right, foot] = [left + width / zoom, top + height / zoom];
+        this.drawnBoxes = 0;
+        for (const { style, corners, bounds, count } of this.groups) {
+            const look = STYLES[style];
+            context.beginPath();
+            for (let i = 0, b = 0, c = 0; i < count; i += 1, b += 4, c += 8) {
+                if (bounds[b] > right || bounds[b + 2] < left || bounds[b + 1] > foot || bounds[b + 3] < top) continue;
+                this.drawnBoxes += 1;
+                context.moveTo(originX + corners[c] * zoom, originY + corners[c + 1] * zoom);
+                context.lineTo(originX + corners[c + 2] * zoom, originY + corners[c + 3] * zoom);
+                context.lineTo(originX + corners[c + 4] * zoom, originY + corners[c + 5] * zoom);
+                context.lineTo(originX + corners[c + 6] * zoom, originY + corners[c + 7] * zoom);
+                context.closePath();
+            }
+            if (look.fill) {
+                context.fillStyle = look.fill;
+                context.fill();
+            }
+            // Far out a frame would hide its text.
+            context.lineWidth = zoom < 0.25 ? Math.min(look.width, 1) : look.width;
+            context.setLineDash(look.dash && zoom > 0.2 ? look.dash : []);
+            context.strokeStyle = look.stroke;
+            context.stroke();
+        }
+        context.setLineDash([]);
+        this.#selection(originX, originY, zoom);
+        if (this.rubber) this.#rubber(originX, originY, zoom);
+    }
+
+    #dim(originX, originY, zoom) {
+        const { context, editor } = this;
+        const { area } = editor;
+        if (area.x === 0 && area.y === 0 && area.width >= editor.width && area.height >= editor.height) return;
+        context.beginPath();
+        context.rect(originX, originY, editor.width * zoom, editor.height * zoom);
+        context.rect(originX + area.x * zoom, originY + area.y * zoom, area.width * zoom, area.height * zoom);
+        context.fillStyle = DIMMED;
+        context.fill("evenodd");
+        context.strokeStyle = SELECTED;
+        context.lineWidth = 1;
+        context.strokeRect(originX + area.x * zoom, originY + area.y * zoom, area.width * zoom, area.height * zoom);
+    }
+
+    #path(points, originX, originY, zoom) {
+        this.context.beginPath();
+        points.forEach(([x, y], i) => {
+            if (i) this.context.lineTo(originX + x * zoom, originY + y * zoom);
+            else this.context.moveTo(originX + x * zoom, originY + y * zoom);
+        });
+    }
+
+    #selection(originX, originY, zoom) {
+        const { context, editor } = this;
+        const box = editor.selected;
+        if (!box) return;
+        const { corners: quad, knob } = handles(editor.preview ?? box.quad, zoom);
+        this.#path(quad, originX, originY, zoom);
+        context.closePath();
+        context.strokeStyle = "rgba(255, 255, 255, 0.9)";
+        context.lineWidth = 5;
+        context.stroke();
+        context.strokeStyle = SELECTED;
+        context.lineWidth = 2.5;
+        context.stroke();
+        // A thick foot says which way the text reads.
+        this.#path([quad[3], quad[2]], originX, originY, zoom);
+        context.lineWidth = 5;
+        context.stroke();
+
+        this.#path([knob.from, knob.at], originX, originY, zoom);
+        context.lineWidth = 1.5;
+        context.stroke();
+        context.fillStyle = "#fff";
+        context.lineWidth = 2;
+        context.beginPath();
+        context.arc(originX + knob.at[0] * zoom, originY + knob.at[1] * zoom, HANDLE, 0, 2 * Math.PI);
+        for (const [x, y] of quad) {
+            const [sx, sy] = [originX + x * zoom, originY + y * zoom];
+            context.rect(sx - HANDLE + 1, sy - HANDLE + 1, 2 * HANDLE - 2, 2 * HANDLE - 2);
+        }
+        context.fill();
+        context.stroke();
+    }
+
+    #rubber(originX, originY, zoom) {
+        const { context } = this;
+        const { x, y, width, height } = geometry.bounds(this.rubber);
+        context.fillStyle = "rgba(14, 165, 233, 0.15)";
+        context.strokeStyle = SELECTED;
+        context.lineWidth = 2;
+        context.fillRect(originX + x * zoom, originY + y * zoom, width * zoom, height * zoom);
+        context.strokeRect(originX + x * zoom, originY + y * zoom, width * zoom, height * zoom);
+    }
+}
+
+/** Where the handles of a quad are, in page pixels: corners of a frame around it, and the knob that rotates it. */
+export function handles(quad, zoom) {
+    const { along, down } = geometry.axes(quad);
+    const off = FRAME / zoom;
+    const corners = quad.map(([x, y], i) => {
+        const [u, v] = [i === 1 || i === 2 ? off : -off, i >= 2 ? off : -off];
+        return [x + along[0] * u + down[0] * v, y + along[1] * u + down[1] * v];
+    });
+    const from = [(corners[1][0] + corners[2][0]) / 2, (corners[1][1] + corners[2][1]) / 2];
+    const at = [from[0] + (along[0] * KNOB) / zoom, from[1] + (along[1] * KNOB) / zoom];
+    return { corners, knob: { from, at } };
+}
