@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -98,14 +98,25 @@ def text_of(path: Path) -> tuple[str, bool]:
         return data.decode("cp1252", errors="replace"), False
 
 
-def files(source: Path, *suffixes: str) -> list[Path]:
-    """All files below a folder with these endings (lower case), by name; links are left out."""
+def files(sources: Sequence[Path], *suffixes: str) -> list[Path]:
+    """All files below folders with these endings (lower case), by name; links are left out."""
     found = [
         path
+        for source in sources
         for path in source.rglob("*")
         if path.suffix.lower() in suffixes and path.is_file() and not path.is_symlink()
     ]
     return sorted((path for path in found if "__MACOSX" not in path.parts), key=natural)
+
+
+def short(path: Path) -> str:
+    """Folder and name of a file, for messages."""
+    return "/".join(path.parts[-2:])
+
+
+def shown(sources: Sequence[Path]) -> str:
+    """Several paths, for messages."""
+    return ", ".join(str(source) for source in sources)
 
 
 def natural(path: Path) -> tuple[tuple[int, int, str], ...]:

@@ -18,7 +18,7 @@ text's own top-left, and goes up.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from drawops.contracts.labels import Label, LabelSource
 from pydantic import ValidationError
 
 from drawops_vision.datasets import npy
-from drawops_vision.datasets.conversion import Conversion, box_of, files, natural, upright
+from drawops_vision.datasets.conversion import Conversion, box_of, files, natural, short, shown, upright
 from drawops_vision.datasets.folder import BadDataset
 
 _FILE = re.compile(
@@ -38,17 +38,17 @@ _NAMES = {"keyvalue": "key_values"}
 Row = list[Any]
 
 
-def convert(source: Path, conversion: Conversion) -> None:
-    """Convert the unpacked data set.
+def convert(sources: Sequence[Path], conversion: Conversion) -> None:
+    """Convert the unpacked data set, which may lie in several folders.
 
     Raises:
-        BadDataset: there are no sheets with their arrays below `source`.
+        BadDataset: there are no sheets with their arrays below `sources`.
     """
-    pictures = _pictures(source)
-    arrays = _arrays(source, conversion)
+    pictures = _pictures(sources)
+    arrays = _arrays(sources, conversion)
     if not pictures or not arrays:
         raise BadDataset(
-            f"{source} does not look like Dataset-P&ID: pictures are expected in {_IMAGES}/N.jpg, "
+            f"{shown(sources)} does not look like Dataset-P&ID: pictures are expected in {_IMAGES}/N.jpg, "
             "arrays in N/N_words.npy, N/N_symbols.npy …"
         )
     conversion.expect(len(pictures))
@@ -58,16 +58,16 @@ def convert(source: Path, conversion: Conversion) -> None:
         _sheet(number, picture, arrays.get(number, {}), conversion)
 
 
-def _pictures(source: Path) -> dict[int, Path]:
-    found = [path for path in files(source, ".jpg", ".jpeg", ".png") if path.stem.isdecimal()]
+def _pictures(sources: Sequence[Path]) -> dict[int, Path]:
+    found = [path for path in files(sources, ".jpg", ".jpeg", ".png") if path.stem.isdecimal()]
     inside = [path for path in found if path.parent.name == _IMAGES] or found
     return {int(path.stem): path for path in sorted(inside, key=natural)}
 
 
-def _arrays(source: Path, conversion: Conversion) -> dict[int, dict[str, Path]]:
+def _arrays(sources: Sequence[Path], conversion: Conversion) -> dict[int, dict[str, Path]]:
     """Number of the sheet -> kind -> file; of several the one that lies as published."""
     found: dict[int, dict[str, Path]] = {}
-    for path in sorted(files(source, ".npy"), key=_preferred):
+    for path in sorted(files(sources, ".npy"), key=_preferred):
         match = _FILE.fullmatch(path.name)
         if not match:
             conversion.note("files with other names left out")
@@ -79,8 +79,8 @@ def _arrays(source: Path, conversion: Conversion) -> dict[int, dict[str, Path]]:
         elif kinds[kind].read_bytes() == path.read_bytes():
             conversion.note("copies of a file left out")
         else:
-            kept = kinds[kind].relative_to(source)
-            conversion.problem(str(path.relative_to(source)), f"differs from {kept}, which was taken")
+            kept = short(kinds[kind])
+            conversion.problem(short(path), f"differs from {kept}, which was taken")
     return found
 
 

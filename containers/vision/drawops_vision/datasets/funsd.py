@@ -8,28 +8,29 @@ Words become labels, their entry's label is their kind; entries with their links
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from drawops.contracts.labels import Label, LabelSource
 
-from drawops_vision.datasets.conversion import PICTURES, Conversion, box_of, files, text_of, upright
+from drawops_vision.datasets.conversion import PICTURES, Conversion, box_of, files, shown, text_of, upright
 from drawops_vision.datasets.folder import BadDataset
 
 TESTING = "testing_data"
 
 
-def convert(source: Path, conversion: Conversion) -> None:
-    """Convert the unpacked data set.
+def convert(sources: Sequence[Path], conversion: Conversion) -> None:
+    """Convert the unpacked data set, which may lie in several folders.
 
     Raises:
-        BadDataset: there are no forms below `source`.
+        BadDataset: there are no forms below `sources`.
     """
-    pictures = {(path.parent.parent, path.stem): path for path in files(source, *PICTURES)}
-    annotations = [path for path in files(source, ".json") if path.parent.name == "annotations"]
+    pictures = {(path.parent.parent, path.stem): path for path in files(sources, *PICTURES)}
+    annotations = [path for path in files(sources, ".json") if path.parent.name == "annotations"]
     if not annotations:
         raise BadDataset(
-            f"{source} does not look like FUNSD: training_data/annotations/NAME.json is expected below it."
+            f"{shown(sources)} does not look like FUNSD: training_data/annotations/NAME.json is expected."
         )
     conversion.expect(len(annotations))
     for path in annotations:

@@ -59,7 +59,7 @@ class _Pictures:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._by_name: dict[str, list[Path]] = {}
-        for path in files(folder, *PICTURES):
+        for path in files([folder], *PICTURES):
             self._by_name.setdefault(path.name, []).append(path)
 
     def find(self, name: str) -> Path:

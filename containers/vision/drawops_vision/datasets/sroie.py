@@ -8,31 +8,30 @@ by its content.
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from drawops.contracts.labels import Label, LabelSource
 
-from drawops_vision.datasets.conversion import PICTURES, Conversion, files, text_of
+from drawops_vision.datasets.conversion import PICTURES, Conversion, files, short, shown, text_of
 from drawops_vision.datasets.folder import BadDataset
 
 
-def convert(source: Path, conversion: Conversion) -> None:
-    """Convert the unpacked data set.
+def convert(sources: Sequence[Path], conversion: Conversion) -> None:
+    """Convert the unpacked data set, which may lie in several folders.
 
     Raises:
-        BadDataset: there are no pictures with lines of boxes below `source`.
+        BadDataset: there are no pictures with lines of boxes below `sources`.
     """
-    boxes, keys = _annotations(source, conversion)
+    boxes, keys = _annotations(sources, conversion)
     pictures: dict[str, Path] = {}
-    for path in files(source, *PICTURES):
+    for path in files(sources, *PICTURES):
         if path.stem in pictures:
-            conversion.problem(
-                str(path.relative_to(source)), "left out: there is a picture of this name already"
-            )
+            conversion.problem(short(path), "left out: there is a picture of this name already")
         pictures.setdefault(path.stem, path)
     if not boxes or not pictures:
         raise BadDataset(
-            f"{source} does not look like SROIE: pictures and text files with lines of "
+            f"{shown(sources)} does not look like SROIE: pictures and text files with lines of "
             "x1,y1,x2,y2,x3,y3,x4,y4,text are expected below it."
         )
     conversion.expect(len(pictures))
@@ -47,11 +46,11 @@ def convert(source: Path, conversion: Conversion) -> None:
 
 
 def _annotations(
-    source: Path, conversion: Conversion
+    sources: Sequence[Path], conversion: Conversion
 ) -> tuple[dict[str, tuple[Path, str]], dict[str, dict[str, str]]]:
     boxes: dict[str, tuple[Path, str]] = {}
     keys: dict[str, dict[str, str]] = {}
-    for path in files(source, ".txt", ".csv", ".json"):
+    for path in files(sources, ".txt", ".csv", ".json"):
         try:
             text, is_utf8 = text_of(path)
         except ValueError as error:
@@ -69,9 +68,7 @@ def _annotations(
             conversion.note("files that are neither boxes nor keys left out")
         elif path.stem in boxes:
             if boxes[path.stem][1] != text:
-                conversion.problem(
-                    str(path.relative_to(source)), f"differs from {boxes[path.stem][0].name}, which was taken"
-                )
+                conversion.problem(short(path), f"differs from {short(boxes[path.stem][0])}, which was taken")
         else:
             boxes[path.stem] = path, text
     return boxes, keys

@@ -23,7 +23,7 @@ from drawops.limits import media_type
 from numpy.typing import NDArray
 
 from drawops_vision import rasterise
-from drawops_vision.datasets.conversion import Conversion, files
+from drawops_vision.datasets.conversion import Conversion, files, shown
 from drawops_vision.datasets.folder import BadDataset
 from drawops_vision.rasterise import DEFAULT_LIMITS, LayerText, LineReader, PageImage
 
@@ -49,7 +49,7 @@ def convert(
     """
     found = list(_pdfs(sources))
     if not found:
-        raise BadDataset(f"There is no PDF in {', '.join(map(str, sources))}.")
+        raise BadDataset(f"There is no PDF in {shown(sources)}.")
     conversion.expect(len(found))
     for path in found:
         try:
@@ -62,7 +62,7 @@ def convert(
 
 def _pdfs(sources: Sequence[Path]) -> Iterator[Path]:
     for source in sources:
-        yield from files(source, ".pdf") if source.is_dir() else [source]
+        yield from files([source], ".pdf") if source.is_dir() else [source]
 
 
 def _file(path: Path, conversion: Conversion, dpi: int, reader: LineReader | None) -> None:
@@ -79,7 +79,7 @@ def _file(path: Path, conversion: Conversion, dpi: int, reader: LineReader | Non
         name = f"{path.stem}.png" if len(pages) == 1 else f"{path.stem}#{page.number}.png"
         for warning in page.warnings:
             if warning.code in ABOUT_LAYER or warning.code is WarningCode.DOWNSCALED:
-                conversion.problem(name, warning.message)
+                conversion.problem(name, _of_labels(warning.message))
         if not page.layer:
             conversion.problem(
                 name, "left out: the page has no text layer; it is a scan, or its text is drawn"
@@ -88,6 +88,12 @@ def _file(path: Path, conversion: Conversion, dpi: int, reader: LineReader | Non
         picture = png(rasterise.render_page(data, page.number, limits), page.dpi or dpi)
         labels = [label_of(text, place) for place, text in enumerate(page.layer, start=1)]
         conversion.page(name, picture, labels)
+
+
+def _of_labels(message: str) -> str:
+    """A warning of the reader, which has OCR to fall back on; here there is no label instead."""
+    message = message.replace("; what can be seen of them was recognised instead", "; they have no label")
+    return message.replace("were read by OCR instead", "have no label")
 
 
 def _layers(data: bytes, limits: rasterise.Limits, reader: LineReader | None) -> Iterator[PageImage]:
