@@ -100,7 +100,7 @@ class DatasetManifest(Contract):
     pages: tuple[PageEntry, ...] = Field(description="In the order of page_id.")
 
 
-class LabelledPage(Contract):
+class NewPage(Contract):
     """A page that shall go into a dataset version. Its picture lies in the data bucket already."""
 
     name: str = Field(min_length=1, description="As `PageEntry.name`.")

@@ -154,6 +154,13 @@ def iou(a: Shape, b: Shape) -> float:
     return min(1.0, shared / whole) if whole > 0 else 0.0
 
 
+def share_inside(inner: Shape, outer: Shape) -> float:
+    """Which part of `inner`'s area lies in `outer`, both convex: 0 to 1."""
+    area = abs(signed_area(convex_hull(inner)))
+    common = intersection(inner, outer)
+    return min(1.0, abs(signed_area(common)) / area) if common and area else 0.0
+
+
 def overlapping_pairs(
     quads_a: Sequence[Shape], quads_b: Sequence[Shape], at_least: float
 ) -> list[tuple[int, int, float]]:

@@ -29,7 +29,7 @@ from drawops.contracts.datasets import (
     DatasetManifest,
     DataSource,
     HistoryEntry,
-    LabelledPage,
+    NewPage,
     PageChange,
     PageEntry,
     PageImage,
@@ -105,7 +105,7 @@ def create_version(
     s3: "S3Client",
     bucket: str,
     project: str,
-    pages: Sequence[LabelledPage],
+    pages: Sequence[NewPage],
     cleaning: Mapping[str, int] | None = None,
     shares: SplitShares = DEFAULT_SHARES,
     regression: RegressionRule = DEFAULT_REGRESSION,
@@ -376,9 +376,9 @@ def _side(page: PageEntry) -> str:
     return "regression" if page.regression else page.split.value
 
 
-def _unique(pages: Sequence[LabelledPage]) -> dict[str, LabelledPage]:
+def _unique(pages: Sequence[NewPage]) -> dict[str, NewPage]:
     """Pages by id. One that comes twice counts once: its last labels, under its first name and group."""
-    found: dict[str, LabelledPage] = {}
+    found: dict[str, NewPage] = {}
     for page in pages:
         name = page_id(page.image.sha256, page.image.page)
         first = found.get(name)
@@ -392,7 +392,7 @@ def _unique(pages: Sequence[LabelledPage]) -> dict[str, LabelledPage]:
 
 def _united(
     parent: DatasetManifest | None,
-    given: Mapping[str, LabelledPage],
+    given: Mapping[str, NewPage],
     documents: Mapping[str, bytes],
     keys: DatasetKeys,
     shares: SplitShares,
@@ -426,9 +426,9 @@ def _united(
 
 
 def _entry(
-    page: str, labelled: LabelledPage, group: str, split: Split, document: bytes, keys: DatasetKeys
+    page: str, labelled: NewPage, group: str, split: Split, document: bytes, keys: DatasetKeys
 ) -> PageEntry:
-    texts = [label.text for label in labelled.labels.labels if not label.unreadable and label.text]
+    texts = [label.text for label in labelled.labels.labels if not label.unreadable and label.text.strip()]
     sha256 = hashlib.sha256(document).hexdigest()
     return PageEntry(
         page_id=page,

@@ -14,7 +14,7 @@ from drawops.contracts.datasets import (
     CreatedVersion,
     DatasetManifest,
     DataSource,
-    LabelledPage,
+    NewPage,
     PageEntry,
     RegressionRule,
     Split,
@@ -48,14 +48,14 @@ def labels(*texts: str) -> PageLabels:
 
 def page(
     s3: "S3Client", name: str, *texts: str, group: str = "", content: bytes = b"", source: DataSource = OWN
-) -> LabelledPage:
+) -> NewPage:
     image = v.put_picture(
         content or name.encode(), s3=s3, bucket=DATA, project=PROJECT, media_type=MediaType.PNG
     )
-    return LabelledPage(name=name, group=group or name, source=source, image=image, labels=labels(*texts))
+    return NewPage(name=name, group=group or name, source=source, image=image, labels=labels(*texts))
 
 
-def create(s3: "S3Client", *pages: LabelledPage, **options: Any) -> CreatedVersion:  # noqa: ANN401
+def create(s3: "S3Client", *pages: NewPage, **options: Any) -> CreatedVersion:  # noqa: ANN401
     return v.create_version(s3=s3, bucket=DATA, project=PROJECT, pages=pages, **options)
 
 
@@ -209,7 +209,7 @@ def test_ten_exports_at_once_end_in_one_line_of_versions(s3: "S3Client") -> None
     together: Any = Atomic(s3)
     start = threading.Barrier(len(pages))
 
-    def export(one: LabelledPage) -> CreatedVersion:
+    def export(one: NewPage) -> CreatedVersion:
         start.wait()
         return create(together, one)
 
@@ -268,7 +268,7 @@ def test_a_tampered_or_missing_object_is_named(s3: "S3Client") -> None:
 def test_the_regression_set_is_drawn_once_from_whole_test_groups(s3: "S3Client") -> None:
     rule = RegressionRule(from_pages=60, share=0.5)
 
-    def sheets(first: int, past: int) -> list[LabelledPage]:
+    def sheets(first: int, past: int) -> list[NewPage]:
         return [page(s3, f"{i}.png", f"T{i}", group=f"drawing {i // 2}") for i in range(first, past)]
 
     small = create(s3, *sheets(0, 50), regression=rule).manifest
