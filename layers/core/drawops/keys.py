@@ -12,6 +12,7 @@ Raw bucket: whatever key the user chose. Data bucket:
     labeling/<labeling_id>/tasks/<task_id>/<save>-<hash>.json  the same after a save, one object a save
     labeling/<labeling_id>/areas/<x>_<y>_<width>_<height>.png  parts of it, for Ground Truth
     labeling/<labeling_id>/consolidated.json                 what several annotators agreed on
+    labeling/<labeling_id>/cleaned.json                      the same cleaned, with what was rejected and why
     datasets/<project>/versions/<version>/manifest.json      dataset versions, immutable
     datasets/<project>/history/<number>.json                 which version came when; written once each
     datasets/<project>/regression.json                       the project's frozen regression set
@@ -142,6 +143,11 @@ class LabelingKeys:
     def consolidated(self) -> str:
         """What the annotators agreed on."""
         return f"labeling/{self.labeling_id}/consolidated.json"
+
+    @property
+    def cleaned(self) -> str:
+        """Its labels as they went into a dataset version, and what cleaning rejected, with reasons."""
+        return f"labeling/{self.labeling_id}/cleaned.json"
 
 
 @dataclass(frozen=True)

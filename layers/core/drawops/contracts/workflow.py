@@ -141,6 +141,7 @@ class ExportRequest(Contract):
     project: str
     force: bool = False
     request: str = Field(default="", description="Names the caller's request, so that it may be repeated.")
+    labeling_id: str | None = Field(default=None, description="The labeling that has just been done.")
 
 
 def jsonable(contract: Contract) -> dict[str, Any]:

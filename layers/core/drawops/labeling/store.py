@@ -69,6 +69,7 @@ class Labeling(Contract):
     pyramid_tile_size: int | None = None
     pyramid_overlap: int | None = None
     failure: str | None = None
+    dataset_version: str | None = Field(default=None, description="The version that its labels went into.")
     result: dict[str, Any] | None = Field(default=None, description="Figures of the consolidation.")
     created_at: str
     updated_at: str
@@ -232,6 +233,14 @@ class LabelingStore:
             LabelingState.DONE,
             {"result": dict(result)},
         )
+
+    def exported(self, labeling_id: str, version: str) -> None:
+        """Note on a labeling that is DONE which dataset version its labels went into.
+
+        Raises:
+            Conflict: it is not DONE any more.
+        """
+        self._move(labeling_id, (LabelingState.DONE,), LabelingState.DONE, {"dataset_version": version})
 
     def send_back(self, labeling_id: str, round_: int, tasks: Iterable[Task]) -> bool:
         """SUBMITTED -> OPEN for the round after `round_`, with these tasks.
