@@ -12,6 +12,7 @@ from drawops_cli import (
     down,
     evaluate,
     invoke,
+    label,
     logs,
     reconcile,
     results,
@@ -76,9 +77,17 @@ VERBS = {
     "Operation": (status.status, logs.logs, invoke.invoke, reconcile.reconcile),
 }
 
+GROUPS = {"label": label}
+
 for _panel, _verbs in VERBS.items():
     for _verb in _verbs:
         app.command(_verb.__name__, help=_unwrapped(_verb.__doc__ or ""), rich_help_panel=_panel)(_verb)
+
+for _name, _group in GROUPS.items():
+    _app = typer.Typer(help=_unwrapped(_group.HELP), no_args_is_help=True, rich_markup_mode="rich")
+    for _name_of_verb, _verb in _group.VERBS.items():
+        _app.command(_name_of_verb, help=_unwrapped(_verb.__doc__ or ""))(_verb)
+    app.add_typer(_app, name=_name, rich_help_panel="Data")
 
 
 if __name__ == "__main__":

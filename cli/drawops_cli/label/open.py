@@ -13,7 +13,7 @@ from drawops_cli.target import Profile, Region, Stack, choose
 
 def open_page(
     name: Annotated[
-        str | None, typer.Option("--as", metavar="NAME", help="Work under this name [default: yours].")
+        str | None, typer.Option("--as", metavar="NAME", help="Work under this name (default: yours).")
     ] = None,
     browser: Annotated[bool, typer.Option(help="Open it in the browser; else only print the link.")] = True,
     profile: Profile = None,

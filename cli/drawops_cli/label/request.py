@@ -19,7 +19,7 @@ def request(
     drawings: Annotated[
         list[str], typer.Argument(metavar="ID…", help="Drawing ids, unique starts of them, or S3 keys.")
     ],
-    page: Annotated[int | None, typer.Option(min=1, help="Only this page [default: all].")] = None,
+    page: Annotated[int | None, typer.Option(min=1, help="Only this page (default: all).")] = None,
     why: Annotated[str, typer.Option(help="Noted beside the work.")] = "A person asked for it.",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     profile: Profile = None,
