@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 import psutil
 from drawops import keys
 from drawops.catalog import Revision, Status
+from drawops.contracts.events import SOURCE_DATASETS, SOURCE_LABELING, SOURCE_PROCESSING
 from drawops.contracts.reading import DrawingResult
 from drawops_cli.bring_up import bring_up
 from drawops_cli.steps import Steps
@@ -197,12 +198,20 @@ class Stack:
 
     def events(self, drawing_id: str | None = None) -> list[dict[str, Any]]:
         """Every `drawops.processing` event so far (of one drawing), in order of arrival."""
+        return [
+            event
+            for event in self.received(SOURCE_PROCESSING)
+            if drawing_id in (None, event["detail"]["drawing_id"])
+        ]
+
+    def received(self, source: str) -> list[dict[str, Any]]:
+        """Every event of a source of ours so far, in order of arrival."""
         sqs = self.target.client("sqs")
         while messages := sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=10).get("Messages"):
             for message in messages:
                 self._events.append(json.loads(message["Body"]))
                 sqs.delete_message(QueueUrl=self._queue, ReceiptHandle=message["ReceiptHandle"])
-        return [event for event in self._events if drawing_id in (None, event["detail"]["drawing_id"])]
+        return [event for event in self._events if event["source"] == source]
 
     def event(self, dropped: Dropped, seconds: float = 20) -> dict[str, Any]:
         """The one event about a drawing that ended.
@@ -221,7 +230,8 @@ class Stack:
         sqs, events = self.target.client("sqs"), self.target.client("events")
         url = str(sqs.create_queue(QueueName="seen-events")["QueueUrl"])
         arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-        events.put_rule(Name="seen-events", EventPattern=json.dumps({"source": ["drawops.processing"]}))
+        pattern = {"source": [SOURCE_PROCESSING, SOURCE_LABELING, SOURCE_DATASETS]}
+        events.put_rule(Name="seen-events", EventPattern=json.dumps(pattern))
         events.put_targets(Rule="seen-events", Targets=[{"Id": "queue", "Arn": arn}])
         return url
 

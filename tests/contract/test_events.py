@@ -15,8 +15,13 @@ from drawops.contracts.events import (
     ObjectCreated,
 )
 from drawops.contracts.workflow import (
+    ExportRequest,
     Failure,
     InvokeRequest,
+    LabelingFailure,
+    OpenRequest,
+    PictureRequest,
+    PublishRequest,
     ReconcileRequest,
     Registered,
     StoreRequest,
@@ -40,6 +45,11 @@ CONTRACTS: dict[str, tuple[type[BaseModel], tuple[str, ...]]] = {
     "workflow/invoke_endpoint.json": (InvokeRequest, ()),
     "workflow/store_result.json": (StoreRequest, ()),
     "workflow/quarantine_drawing.json": (Failure, ()),
+    "workflow/open_labeling.json": (OpenRequest, ()),
+    "workflow/order_picture.json": (PictureRequest, ()),
+    "workflow/publish_labeling.json": (PublishRequest, ()),
+    "workflow/fail_labeling.json": (LabelingFailure, ()),
+    "workflow/create_dataset_version.json": (ExportRequest, ()),
     "schedule/reconcile_drawings.json": (ReconcileRequest, ()),
     "schedule/reconcile_drawings_sweep.json": (ReconcileRequest, ()),
     "command/deploy_model.json": (DeployRequest, ()),
@@ -71,11 +81,20 @@ def test_the_queue_sample_carries_the_s3_sample() -> None:
     assert json.loads(record["body"]) == load("s3/object_created.json")
 
 
+@pytest.mark.parametrize("path", sorted((EVENTS / "http").glob("*.json")), ids=lambda path: path.stem)
+def test_a_sample_request_has_the_payload_format_that_functions_expect(path: Path) -> None:
+    event = json.loads(path.read_text())
+    assert event["version"] == "2.0"
+    assert event["rawPath"] == event["requestContext"]["http"]["path"]
+
+
 def test_every_sample_is_checked() -> None:
     checked = {
         *CONTRACTS,
         "sqs/start_processing.json",
         "sns/inference_completed.json",
         "sns/inference_failed.json",
+        "schedule/reconcile_labelings.json",
+        *(f"http/{path.name}" for path in (EVENTS / "http").glob("*.json")),
     }
     assert {str(path.relative_to(EVENTS)) for path in EVENTS.rglob("*.json")} == checked

@@ -1,0 +1,164 @@
+"""From a drawing that was read to a dataset version, through the page's own API."""
+
+import json
+import urllib.error
+import urllib.request
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from drawops.contracts.events import SOURCE_DATASETS, SOURCE_LABELING
+from drawops.contracts.labeling import LabelingState, Reason, TaskDocument
+from drawops.contracts.labels import UNREADABLE
+from drawops.datasets.versions import load_manifest, load_page
+from drawops.labeling.store import Labeling
+from drawops_cli.label.access import console_url, invitations_of, store_of
+from drawops_cli.label.request import ask
+from drawops_vision.rasterise import render_page
+
+from benchmarks.local_stack import Stack, eventually
+from tests.local import drawings
+
+
+class Person:
+    """Somebody who came to the page by an invitation."""
+
+    def __init__(self, stack: Stack, name: str) -> None:
+        self._base = console_url(stack.target)
+        self._token, _ = invitations_of(stack.target).issue(name, lifetime=timedelta(hours=1))
+
+    def get(self, path: str) -> tuple[int, bytes, dict[str, str]]:
+        return self._request("GET", path)
+
+    def send(self, method: str, path: str, body: object = None) -> tuple[int, dict[str, Any]]:
+        status, answer, _ = self._request(method, path, body)
+        return status, json.loads(answer)
+
+    def _request(self, method: str, path: str, body: object = None) -> tuple[int, bytes, dict[str, str]]:
+        request = urllib.request.Request(
+            self._base + path,
+            None if body is None else json.dumps(body).encode(),
+            {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
+            method=method,
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return answer.status, answer.read(), dict(answer.headers)
+        except urllib.error.HTTPError as error:
+            return error.code, error.read(), dict(error.headers)
+
+
+def opened(stack: Stack, key: str, data: bytes) -> Labeling:
+    """A drawing that was read and is labeling work."""
+    dropped = stack.drop(key, data)
+    revision = stack.ended(dropped)
+    labeling = ask(stack.target, revision, 1, Reason.REQUESTED, "A test asks for it.")
+    store = store_of(stack.target)
+
+    def look() -> Labeling | None:
+        found = store.labeling(labeling)
+        return found if found is not None and found.state is LabelingState.OPEN else None
+
+    return eventually(look, 60, lambda: f"not open: {store.labeling(labeling)}")
+
+
+@pytest.fixture(scope="module")
+def labeling(stack: Stack) -> Labeling:
+    return opened(stack, "labeling/pump.png", drawings.png("PUMP P-4711"))
+
+
+def test_the_page_and_its_files_come_from_the_same_address(stack: Stack) -> None:
+    somebody = Person(stack, "mei")
+    status, page, headers = somebody.get("")
+    assert status == 200
+    assert b"console/main.js" in page
+    assert "script-src 'self'" in headers["Content-Security-Policy"]
+    assert somebody.get("console/main.js")[0] == 200
+    assert somebody.get("console/../handler.py")[0] == 404
+
+
+def test_without_an_invitation_nobody_sees_anything(stack: Stack) -> None:
+    request = urllib.request.Request(console_url(stack.target) + "api/tasks")
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request, timeout=60)
+    assert refused.value.code == 401
+
+
+def test_what_a_person_corrects_becomes_a_dataset_version(stack: Stack, labeling: Labeling) -> None:
+    mei = Person(stack, "mei")
+    (task,) = [
+        one for one in mei.send("GET", "api/tasks")[1]["tasks"] if one["labeling_id"] == labeling.labeling_id
+    ]
+    status, document = mei.send("POST", f"api/tasks/{task['task_id']}/claim", {})
+    assert status == 200
+    claimed = TaskDocument.model_validate(document)
+
+    # The picture is there, tile by tile.
+    level = max(claimed.sheet.width, claimed.sheet.height).bit_length()
+    pyramid = claimed.sheet.pyramid
+    status, tile, headers = mei.get(f"{pyramid.tiles}/{level}/0_0.{pyramid.format}")
+    assert status == 200, tile
+    assert headers["content-type"] == f"image/{pyramid.format}"
+    assert tile[8:12] == b"WEBP"
+
+    boxes = [{**box, "text": "PUMP P-4712", "state": "EDITED"} for box in document["boxes"]]
+    x = 300.0
+    boxes.append(
+        {
+            "id": "new-1",
+            "quad": [[x, 20], [x + 40, 20], [x + 40, 36], [x, 36]],
+            "text": "",
+            "state": "UNREADABLE",
+        }
+        | {"state": "DRAWN", "text": UNREADABLE}
+    )
+    status, saved = mei.send(
+        "PUT", f"api/tasks/{claimed.task_id}", {"base_revision": claimed.revision, "boxes": boxes}
+    )
+    assert status == 200, saved
+    status, stale = mei.send(
+        "PUT", f"api/tasks/{claimed.task_id}", {"base_revision": claimed.revision, "boxes": boxes[:1]}
+    )
+    assert (status, stale["code"]) in ((409, "STALE"), (400, "INVALID"))
+    status, submitted = mei.send(
+        "POST", f"api/tasks/{claimed.task_id}/submit", {"base_revision": saved["revision"]}
+    )
+    assert (status, submitted["state"]) == (200, "SUBMITTED")
+
+    event = eventually(
+        lambda: [
+            e for e in stack.received(SOURCE_LABELING) if e["detail"]["labeling_id"] == labeling.labeling_id
+        ],
+        30,
+    )[0]
+    assert event["detail-type"] == "LabelingSubmitted"
+    (created,) = eventually(lambda: stack.received(SOURCE_DATASETS), 60, lambda: "no dataset version")
+    detail = created["detail"]
+    manifest = load_manifest(
+        s3=stack.target.s3,
+        bucket=stack.target.data_bucket,
+        project=detail["project"],
+        version=detail["version"],
+    )
+    (page,) = [page for page in manifest.pages if page.name == "labeling/pump.png"]
+    data, labels = load_page(page, s3=stack.target.s3, bucket=stack.target.data_bucket)
+    assert "PUMP P-4712" in [label.text for label in labels.labels]
+    assert render_page(data, page.image.page).shape[:2] == (page.height, page.width)
+    done = store_of(stack.target).known(labeling.labeling_id)
+    assert done.state is LabelingState.DONE
+
+
+def test_a_page_that_the_drawing_does_not_have_fails_with_its_reason(stack: Stack) -> None:
+    dropped = stack.drop("labeling/short.png", drawings.png("SHORT"))
+    revision = stack.ended(dropped)
+    ask(stack.target, revision, 9, Reason.REQUESTED, str(uuid.uuid4()))
+    client = stack.target.client("stepfunctions")
+    machine = stack.target.output("LabelingStateMachineArn")
+
+    def failed() -> str | None:
+        found = client.list_executions(stateMachineArn=machine, statusFilter="FAILED")["executions"]
+        return found[0]["executionArn"] if found else None
+
+    cause = client.describe_execution(executionArn=eventually(failed, 60))["cause"]
+    assert "has no page 9" in cause
