@@ -59,7 +59,8 @@ class Plan:
         """How the data set was made, for its `dataset.json`."""
         return (
             f"Generated: {self.count} sheets from seed {self.seed}, {self.size}, {self.dpi} dpi, "
-            f"{self.look or 'mixed'} {self.kind or 'mixed'}, {'hard' if self.hard else 'tidy'}, {self.format}."
+            f"{self.look or 'mixed'} {self.kind or 'mixed'}, "
+            f"{'hard' if self.hard else 'tidy'}, {self.format}."
         )
 
 

@@ -344,7 +344,7 @@ def _rings(area: BaseGeometry) -> list[shapely.LinearRing]:
 
 def _hershey(name: str, lean: float) -> dict[str, tuple[list[Stroke], float]]:
     """Strokes and advance of every character, in capital heights."""
-    found = _strokes(name)
+    found = dict(_strokes(name))
     _compose(found, _strokes("greeks"))
     return {
         character: ([[(x + y * lean, y) for x, y in stroke] for stroke in strokes], advance)
@@ -352,6 +352,7 @@ def _hershey(name: str, lean: float) -> dict[str, tuple[list[Stroke], float]]:
     }
 
 
+@lru_cache
 def _strokes(name: str) -> dict[str, tuple[list[Stroke], float]]:
     fonts = HersheyFonts()
     fonts.load_default_font(name)
@@ -459,13 +460,12 @@ def _area(glyph_set: Any, name: str, scale: float) -> BaseGeometry:  # noqa: ANN
     rings = [shapely.LinearRing(contour) for contour in _flatten(pen.value)]
     if not rings:
         return shapely.Polygon()
-    turns = [(shapely.make_valid(shapely.Polygon(ring)), 1 if ring.is_ccw else -1) for ring in rings]
-    faces = shapely.polygonize([shapely.node(shapely.MultiLineString(rings))]).geoms
-    ink = [
-        face
-        for face in faces
-        if sum(turn for area, turn in turns if shapely.contains(area, shapely.point_on_surface(face)))
-    ]
+    areas = np.array([shapely.make_valid(shapely.Polygon(ring)) for ring in rings])
+    turns = np.array([1 if ring.is_ccw else -1 for ring in rings])
+    shapely.prepare(areas)
+    faces = np.array(shapely.polygonize([shapely.node(shapely.MultiLineString(rings))]).geoms)
+    inside = shapely.contains(areas[:, None], shapely.point_on_surface(faces)[None, :])
+    ink = faces[turns @ inside != 0]
     return shapely.transform(shapely.union_all(ink), lambda points: points * scale)
 
 
