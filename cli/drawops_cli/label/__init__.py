@@ -1,5 +1,11 @@
-"""`drawops label …`: one module a verb."""
+"""`drawops label`: one module a verb."""
 
+from collections.abc import Callable
+from typing import Any
+
+import typer
+
+from drawops_cli.help import unwrapped
 from drawops_cli.label import assign, cancel, export, invite, request
 from drawops_cli.label import open as open_page
 
@@ -13,11 +19,21 @@ HELP = """Correct what was read with too little confidence, and make data sets o
     drawops label export           a dataset version of what is done
 """
 
-VERBS = {
-    "request": request.request,
-    "open": open_page.open_page,
-    "invite": invite.invite,
-    "assign": assign.assign,
-    "cancel": cancel.cancel,
-    "export": export.export,
-}
+VERBS: tuple[tuple[str, Callable[..., Any]], ...] = (
+    ("request", request.request),
+    ("open", open_page.open_page),
+    ("invite", invite.invite),
+    ("assign", assign.assign),
+    ("cancel", cancel.cancel),
+    ("export", export.export),
+)
+
+app = typer.Typer(
+    help=unwrapped(HELP),
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+for _name, _verb in VERBS:
+    app.command(_name, help=unwrapped(_verb.__doc__ or ""))(_verb)
