@@ -39,7 +39,7 @@ def html(report: Report, pictures: Pictures) -> str:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        number=markdown.number, interval=markdown.interval, visible=_visible, points=markdown.code_points
+        number=markdown.number, interval=markdown.interval, visible=visible, points=markdown.code_points
     )
     crops = _crops(report, pictures)
     return environment.get_template("report.html.j2").render(
@@ -51,7 +51,7 @@ def html(report: Report, pictures: Pictures) -> str:
     )
 
 
-def _visible(text: str) -> str:
+def visible(text: str) -> str:
     """A string with its otherwise invisible characters shown."""
     if text.strip(" ") != text or "  " in text:
         text = text.replace(" ", "␣")

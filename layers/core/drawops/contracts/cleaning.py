@@ -89,6 +89,7 @@ class SuspectLabel(Contract):
     reason: str
     score: Annotated[float, Field(ge=0, le=1)] = Field(description="How likely the label is wrong.")
     read: str = Field(default="", description="What the model reads there.")
+    confidence: Annotated[float, Field(ge=0, le=1)] = Field(default=0, description="Of that reading.")
 
 
 class CleanedPage(Contract):

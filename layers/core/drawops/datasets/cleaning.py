@@ -142,19 +142,39 @@ def suspected(
     for label, text in _read_in_place(labels, reading):
         if _plain(text.text) == _plain(label.text) or text.confidence < _READ_SURELY:
             continue
-        score = text.confidence * NOISE / (NOISE + habits.chance(label.text, text.text))
         found.append(
             SuspectLabel(
                 label=label,
                 rule=Rule.MODEL_DISAGREES,
                 reason=f"The label says {label.text!r}, the model reads {text.text!r} "
                 f"with confidence {text.confidence:.2f}.",
-                score=round(score, 4),
+                score=_score(label.text, text.text, text.confidence, habits),
                 read=text.text,
+                confidence=text.confidence,
             )
         )
     found += _displaced(labels, reading)
-    return sorted(found, key=lambda suspect: (-suspect.score, suspect.label.id))
+    return _ranked(found)
+
+
+def rescored(suspects: Iterable[SuspectLabel], habits: Habits) -> list[SuspectLabel]:
+    """Suspects with their scores by other habits, as known when more pages have been seen."""
+    return _ranked(
+        suspect.model_copy(
+            update={"score": _score(suspect.label.text, suspect.read, suspect.confidence, habits)}
+        )
+        if suspect.rule is Rule.MODEL_DISAGREES
+        else suspect
+        for suspect in suspects
+    )
+
+
+def _score(stands: str, read: str, confidence: float, habits: Habits) -> float:
+    return round(confidence * NOISE / (NOISE + habits.chance(stands, read)), 4)
+
+
+def _ranked(suspects: Iterable[SuspectLabel]) -> list[SuspectLabel]:
+    return sorted(suspects, key=lambda suspect: (-suspect.score, suspect.label.id))
 
 
 class _Cleaner:
@@ -542,6 +562,7 @@ def _displaced(labels: Sequence[Label], reading: Sequence[Text]) -> list[Suspect
                         f"(confidence {text.confidence:.2f}), and nothing in it.",
                         score=text.confidence,
                         read=text.text,
+                        confidence=text.confidence,
                     )
                 )
                 break
