@@ -304,4 +304,3 @@ def _key(drawing_id: str, revision: str) -> dict[str, str]:
 
 def _inference_key(inference_id: str) -> dict[str, str]:
     return {"pk": f"INFERENCE#{inference_id}", "sk": "INFERENCE"}
-
