@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from drawops.contracts.events import DrawingProcessed, DrawingQuarantined
+from drawops.contracts.events import DrawingProcessed, DrawingQuarantined, LabelingSubmitted
 from drawops.contracts.reading import DrawingResult
 from pydantic import BaseModel
 
@@ -11,6 +11,7 @@ PUBLISHED: dict[str, type[BaseModel]] = {
     "result-1.0.schema.json": DrawingResult,
     "event-drawing-processed-1.0.schema.json": DrawingProcessed,
     "event-drawing-quarantined-1.0.schema.json": DrawingQuarantined,
+    "event-labeling-submitted-1.0.schema.json": LabelingSubmitted,
 }
 
 

@@ -10,6 +10,7 @@ from drawops.contracts.events import (
     DrawingQuarantined,
     EndpointStateChange,
     InferenceNotification,
+    LabelingSubmitted,
     ObjectCreated,
 )
 from drawops.contracts.workflow import (
@@ -44,6 +45,7 @@ CONTRACTS: dict[str, tuple[type[BaseModel], tuple[str, ...]]] = {
     "sagemaker/endpoint_in_service.json": (EndpointStateChange, ()),
     "drawops/drawing_processed.json": (DrawingProcessed, ("detail",)),
     "drawops/drawing_quarantined.json": (DrawingQuarantined, ("detail",)),
+    "drawops/labeling_submitted.json": (LabelingSubmitted, ("detail",)),
 }
 
 

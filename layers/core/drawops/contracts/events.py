@@ -2,7 +2,8 @@
 
 Received: S3 `Object Created` through EventBridge and SQS; SageMaker's asynchronous inference notification
 through SNS; `SageMaker Endpoint State Change`. Sent: `DrawingProcessed` and `DrawingQuarantined` from
-`drawops.processing`. Contracts of foreign events ignore fields that we do not use.
+`drawops.processing`, `LabelingSubmitted` from `drawops.labeling`. Contracts of foreign events ignore fields
+that we do not use.
 """
 
 from typing import Literal
@@ -13,6 +14,7 @@ from drawops.contracts.reading import Contract
 from drawops.contracts.workflow import Upload
 
 SOURCE_PROCESSING = "drawops.processing"
+SOURCE_LABELING = "drawops.labeling"
 
 
 class Foreign(BaseModel):
@@ -113,3 +115,20 @@ class DrawingQuarantined(Contract):
     key: str
     code: str
     reason: str
+
+
+class LabelingSubmitted(Contract):
+    """Detail of the event sent when the last task of a labeling's round is handed in.
+
+    `id` is the same for every repetition of one round, so it can name the workflow's execution.
+    """
+
+    schema_version: Literal["1.0"] = "1.0"
+    id: str
+    labeling_id: str
+    drawing_id: str
+    revision: str
+    page: int
+    project: str
+    round: int
+    tasks: int

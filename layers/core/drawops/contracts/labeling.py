@@ -173,12 +173,33 @@ class SaveRequest(Contract):
     actions: int = Field(default=0, ge=0, le=1_000_000, description="Keys and clicks since the last save.")
 
 
+class SubmitRequest(Contract):
+    """Body of `POST /api/tasks/{task_id}/submit`. With boxes it saves them first."""
+
+    base_revision: int = Field(
+        ge=0, description="The revision that is handed in, or that boxes were made from."
+    )
+    boxes: tuple[Box, ...] | None = Field(default=None, max_length=MAX_BOXES)
+    seconds: float = Field(default=0, ge=0, le=86_400)
+    actions: int = Field(default=0, ge=0, le=1_000_000)
+    leave_unsure: bool = Field(
+        default=False, description="Hand in although boxes are UNSURE: they are counted and stay the model's."
+    )
+
+
 class SaveResult(Contract):
     """Answer to a save or a submission: the revision that stands now."""
 
     revision: int
     state: TaskState
     lease_expires_at: datetime | None
+
+
+class Me(Contract):
+    """Answer of `GET /api/me`."""
+
+    annotator: str
+    expires_at: datetime = Field(description="When the invitation ends.")
 
 
 class ApiProblem(Contract):

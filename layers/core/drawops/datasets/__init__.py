@@ -1,0 +1,1 @@
+"""Data sets: geometry of labels, cleaning, versions."""

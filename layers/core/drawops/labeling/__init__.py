@@ -1,0 +1,1 @@
+"""Labeling: pages become work, people correct them, answers become labels."""

@@ -1,0 +1,92 @@
+"""A labeling table and a read page, as moto knows them; and people who label."""
+
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from drawops.contracts.events import LabelingSubmitted
+from drawops.contracts.labeling import Reason
+from drawops.contracts.reading import DrawingResult
+from drawops.keys import LabelingKeys
+from drawops.labeling.invitations import Invitations
+from drawops.labeling.opening import OpeningSettings, open_page, publish
+from drawops.labeling.service import LabelingService
+from drawops.labeling.store import LabelingStore
+
+from tests.unit.core.labeling.pages import Open, Opened, grid, szi
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+
+DATA, TABLE = "data", "labeling"
+KEY = b"0123456789abcdef0123456789abcdef"
+
+TABLE_DEFINITION: dict[str, Any] = {
+    "BillingMode": "PAY_PER_REQUEST",
+    "AttributeDefinitions": [
+        {"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk", "state", "updated_at")
+    ],
+    "KeySchema": [
+        {"AttributeName": "pk", "KeyType": "HASH"},
+        {"AttributeName": "sk", "KeyType": "RANGE"},
+    ],
+    "GlobalSecondaryIndexes": [
+        {
+            "IndexName": "by_state",
+            "KeySchema": [
+                {"AttributeName": "state", "KeyType": "HASH"},
+                {"AttributeName": "updated_at", "KeyType": "RANGE"},
+            ],
+            "Projection": {"ProjectionType": "ALL"},
+        }
+    ],
+}
+
+
+@pytest.fixture
+def table(aws: None) -> "DynamoDBClient":
+    client = boto3.client("dynamodb")
+    client.create_table(TableName=TABLE, **TABLE_DEFINITION)
+    return client
+
+
+@pytest.fixture
+def store(table: "DynamoDBClient") -> LabelingStore:
+    return LabelingStore(table, TABLE)
+
+
+@pytest.fixture
+def invitations(table: "DynamoDBClient") -> Invitations:
+    return Invitations(table, TABLE, KEY)
+
+
+@pytest.fixture
+def announced() -> list[LabelingSubmitted]:
+    return []
+
+
+@pytest.fixture
+def service(store: LabelingStore, s3: "S3Client", announced: list[LabelingSubmitted]) -> LabelingService:
+    return LabelingService(store=store, s3=s3, data_bucket=DATA, announce=announced.append)
+
+
+@pytest.fixture
+def opened(store: LabelingStore, s3: "S3Client") -> Open:
+    """Open and publish a page."""
+
+    def opened(drawing: DrawingResult | None = None, **settings: Any) -> Opened:  # noqa: ANN401
+        labeling = open_page(
+            drawing or grid(),
+            1,
+            reason=Reason.REQUESTED,
+            s3=s3,
+            store=store,
+            data_bucket=DATA,
+            settings=OpeningSettings(**settings),
+        )
+        s3.put_object(Bucket=DATA, Key=LabelingKeys(labeling.labeling_id).pyramid, Body=szi())
+        labeling = publish(labeling.labeling_id, s3=s3, store=store, data_bucket=DATA)
+        return Opened(labeling, [task.task_id for task in store.tasks(labeling.labeling_id)])
+
+    return opened
