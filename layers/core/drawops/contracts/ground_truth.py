@@ -81,6 +81,7 @@ class FormField(Contract):
     height: float = Field(gt=0)
     turn: float = Field(description="Degrees clockwise about the middle that make the text read upright.")
     middle: Vertex
+    proposals: tuple[str, ...] = Field(default=(), description="What others read here.")
 
 
 class TaskInput(Contract):

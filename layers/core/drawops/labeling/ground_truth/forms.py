@@ -13,6 +13,7 @@ from typing import Any, TypeGuard
 
 from drawops.contracts.ground_truth import FilledForm, FilledPlace, FormField, Polygon, TaskInput, Vertex
 from drawops.contracts.labeling import MAX_BOXES, MAX_TEXT, Area, Box, BoxState
+from drawops.datasets.geometry import angle, bounds, centre
 from drawops.labeling.ground_truth import places
 
 PLACES = "places"
@@ -94,8 +95,8 @@ def read(content: str) -> FilledForm:
 
 def _field(number: str, box: Box, area: Area) -> FormField:
     quad = places.to_area(box.quad, area)
-    turn, centre = -places.turn_of(quad), places.middle(quad)
-    left, top, right, bottom = places.bounds(places.turned(quad, turn, centre))
+    turn, middle = -angle(quad), centre(quad)
+    left, top, right, bottom = bounds(places.turned(quad, turn, middle))
     margin = _MARGIN * max(bottom - top, 1.0)
     return FormField(
         number=number,
@@ -106,7 +107,8 @@ def _field(number: str, box: Box, area: Area) -> FormField:
         width=_round(max(right - left, 1.0) + 2 * margin),
         height=_round(max(bottom - top, 1.0) + 2 * margin),
         turn=_round(turn),
-        middle=Vertex(x=_round(centre[0]), y=_round(centre[1])),
+        middle=Vertex(x=_round(middle[0]), y=_round(middle[1])),
+        proposals=box.proposals,
     )
 
 

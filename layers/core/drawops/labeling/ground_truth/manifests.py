@@ -12,9 +12,10 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from pydantic import ValidationError
+
 from drawops.contracts.ground_truth import TASK_ATTRIBUTE, AreaAnswers, AreaTasks, BrokenLine
 from drawops.contracts.reading import Contract
-from pydantic import ValidationError
 
 LABEL = "drawops-texts"
 """The label attribute. It must end neither with `-ref` nor with `-metadata`."""

@@ -1,18 +1,21 @@
 """Places between three pictures: the page, its area, and the area as a worker's browser showed it.
 
 A worker may give a place any number of corners, in any order. A label has a quad, clockwise from the text's
-own top-left; so the corners are brought into that form here, and a place that was not touched keeps the quad
+own top-left; so the corners are brought into that form here. A place that was not touched keeps the quad
 that it had, to the last bit.
 """
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 from drawops.contracts.labeling import Area, Quad
 from drawops.contracts.reading import Point
+from drawops.datasets.geometry import bounds, convex_hull, signed_area
 
 SAME_PIXELS = 1.0
 """A corner that came back within so many pixels was not moved: browsers round."""
+_LEAST_AREA = 1.0
 
 
 def to_area(quad: Quad, area: Area) -> Quad:
@@ -26,8 +29,8 @@ def to_page(points: Sequence[Point], area: Area, picture: tuple[int, int] | None
     Args:
         points: x, y with the origin at the picture's top-left.
         area: what the picture shows.
-        picture: width and height that the browser saw; None: the area's own. Where it is the area's own,
-            this is an addition of whole numbers and so exact.
+        picture: width and height that the browser saw; None: the area's own. Where they are the area's own,
+            this adds whole numbers and nothing else, so it is exact.
     """
     across, down = (area.width / picture[0], area.height / picture[1]) if picture else (1.0, 1.0)
     return [(x * across + area.x, y * down + area.y) for x, y in points]
@@ -42,36 +45,24 @@ def unmoved(points: Sequence[Point], quad: Quad) -> bool:
 
 
 def quad_of(points: Sequence[Point], like: Quad | None = None) -> Quad | None:
-    """The quad of a place that a worker drew, None when the points enclose nothing.
+    """The quad of a place that a worker drew; None when the points enclose nothing.
 
     Four corners are taken as they are; of more or fewer the smallest rectangle around them is taken.
 
     Args:
         points: corners in any order.
-        like: the quad that this one was made from: the first corner stays the first. Without one the text is
+        like: the quad that this one was made from: its first corner stays the first. Without one the text is
             taken to read along the longer side, to the right, or upwards where it is steeper than 45 degrees,
             as on drawings.
     """
-    hull = _hull(points)
-    if len(hull) < 3 or _area(hull) < 1.0:
+    hull = convex_hull(points)
+    if len(hull) < 3 or abs(signed_area(hull)) < _LEAST_AREA:
         return None
     corners = hull if len(hull) == 4 and len(points) == 4 else _smallest_rectangle(hull)
     turns = [_quad([corners[(start + i) % 4] for i in range(4)]) for start in range(4)]
     if like is not None:
         return min(turns, key=lambda turn: sum(math.dist(a, b) for a, b in zip(turn, like, strict=True)))
     return min(turns, key=_unlikely)
-
-
-def turn_of(quad: Quad) -> float:
-    """Degrees from the page's x axis to the direction of reading, clockwise as seen on screen."""
-    (ax, ay), (bx, by) = quad[0], quad[1]
-    return math.degrees(math.atan2(by - ay, bx - ax))
-
-
-def bounds(points: Sequence[Point]) -> tuple[float, float, float, float]:
-    """Left, top, right, bottom."""
-    xs, ys = [x for x, _ in points], [y for _, y in points]
-    return min(xs), min(ys), max(xs), max(ys)
 
 
 def turned(points: Sequence[Point], degrees: float, about: Point) -> list[Point]:
@@ -87,20 +78,14 @@ def turned(points: Sequence[Point], degrees: float, about: Point) -> list[Point]
     ]
 
 
-def middle(points: Sequence[Point]) -> Point:
-    """The mean of the corners."""
-    return sum(x for x, _ in points) / len(points), sum(y for _, y in points) / len(points)
-
-
 def _unlikely(quad: Quad) -> tuple[bool, float]:
     """Sorts the four quads of the same corners: the likeliest direction of reading first."""
     along, across = math.dist(quad[0], quad[1]), math.dist(quad[1], quad[2])
     dx, dy = quad[1][0] - quad[0][0], quad[1][1] - quad[0][1]
     # A lone character is about as high as wide and says nothing: it reads to the right like most texts.
-    short = along * 1.5 < across
-    upright = max(along, across) < 1.5 * min(along, across)
-    forward = -dy if abs(dy) > abs(dx) and not upright else dx
-    return short, -forward / along if along else math.inf
+    lone = max(along, across) < 1.5 * min(along, across)
+    forward = -dy if abs(dy) > abs(dx) and not lone else dx
+    return not lone and along < across, -forward / along
 
 
 def _smallest_rectangle(hull: Sequence[Point]) -> list[Point]:
@@ -111,39 +96,13 @@ def _smallest_rectangle(hull: Sequence[Point]) -> list[Point]:
     """
     best: list[Point] = []
     least = math.inf
-    for (ax, ay), (bx, by) in zip(hull, [*hull[1:], hull[0]], strict=True):
+    for (ax, ay), (bx, by) in pairwise([*hull, hull[0]]):
         angle = math.degrees(math.atan2(by - ay, bx - ax))
         left, top, right, bottom = bounds(turned(hull, -angle, (0.0, 0.0)))
         if (right - left) * (bottom - top) < least:
             least = (right - left) * (bottom - top)
             best = turned([(left, top), (right, top), (right, bottom), (left, bottom)], angle, (0.0, 0.0))
     return best
-
-
-def _hull(points: Sequence[Point]) -> list[Point]:
-    """The convex hull, clockwise as seen on screen (Andrew's monotone chain)."""
-    ordered = sorted(set(points))
-    if len(ordered) < 3:
-        return ordered
-
-    def half(sequence: Sequence[Point]) -> list[Point]:
-        chain: list[Point] = []
-        for point in sequence:
-            while len(chain) > 1 and _cross(chain[-2], chain[-1], point) <= 0:
-                chain.pop()
-            chain.append(point)
-        return chain[:-1]
-
-    return half(ordered) + half(ordered[::-1])
-
-
-def _cross(origin: Point, a: Point, b: Point) -> float:
-    return (a[0] - origin[0]) * (b[1] - origin[1]) - (a[1] - origin[1]) * (b[0] - origin[0])
-
-
-def _area(hull: Sequence[Point]) -> float:
-    pairs = zip(hull, [*hull[1:], hull[0]], strict=True)
-    return abs(sum(ax * by - bx * ay for (ax, ay), (bx, by) in pairs)) / 2
 
 
 def _quad(points: Sequence[Point]) -> Quad:

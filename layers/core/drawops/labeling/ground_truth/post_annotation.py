@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
+from pydantic import ValidationError
+
 from drawops.contracts.ground_truth import (
     AnnotatedObject,
     Annotation,
@@ -22,7 +24,6 @@ from drawops.contracts.ground_truth import (
 from drawops.errors import InvalidResult
 from drawops.keys import LabelingJobKeys, parse_s3_uri
 from drawops.labeling.ground_truth import forms
-from pydantic import ValidationError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
