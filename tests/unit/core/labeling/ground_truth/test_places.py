@@ -71,9 +71,7 @@ def test_a_moved_place_keeps_its_own_first_corner(degrees: float) -> None:
     assert is_clockwise(found)
 
 
-@given(
-    st.floats(40, 200), st.floats(5, 20), st.floats(-80, 40), st.lists(st.floats(0.05, 0.95), max_size=8)
-)
+@given(st.floats(40, 200), st.floats(5, 20), st.floats(-80, 40), st.lists(st.floats(0.05, 0.95), max_size=8))
 def test_many_corners_become_the_smallest_rectangle_around_them(
     along: float, across: float, degrees: float, shares: list[float]
 ) -> None:
