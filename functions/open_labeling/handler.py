@@ -4,10 +4,10 @@ from typing import Any
 
 from drawops import runtime
 from drawops.contracts.labeling import Backend
-from drawops.contracts.workflow import Opened, OpenRequest, jsonable
+from drawops.contracts.workflow import OpenRequest, jsonable
 from drawops.keys import RevisionKeys
 from drawops.labeling.consideration import load_result
-from drawops.labeling.opening import OpeningSettings, open_page
+from drawops.labeling.opening import OpeningSettings, open_page, opened
 from drawops.labeling.policy import ConfidencePolicy
 from drawops.labeling.store import LabelingStore
 
@@ -42,4 +42,4 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         policy=settings,
         settings=settings,
     )
-    return jsonable(Opened(labeling_id=labeling.labeling_id, state=labeling.state))
+    return jsonable(opened(labeling))

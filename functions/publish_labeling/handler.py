@@ -3,7 +3,8 @@
 from typing import Any
 
 from drawops import runtime
-from drawops.contracts.workflow import Opened, PublishRequest, jsonable
+from drawops.contracts.workflow import PublishRequest, jsonable
+from drawops.labeling.opening import opened
 from drawops.labeling.picture import keep_picture
 from drawops.labeling.store import LabelingStore
 from pydantic import BaseModel
@@ -27,4 +28,4 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         store=LabelingStore(runtime.client("dynamodb"), settings.labeling_table),
         data_bucket=settings.data_bucket,
     )
-    return jsonable(Opened(labeling_id=labeling.labeling_id, state=labeling.state))
+    return jsonable(opened(labeling))

@@ -14,6 +14,12 @@ from drawops.contracts.events import (
     LabelingSubmitted,
     ObjectCreated,
 )
+from drawops.contracts.ground_truth import (
+    LabelingJobStateChange,
+    PostAnnotationRequest,
+    PreAnnotationRequest,
+    StartLabelingJob,
+)
 from drawops.contracts.workflow import (
     ExportRequest,
     Failure,
@@ -55,6 +61,10 @@ CONTRACTS: dict[str, tuple[type[BaseModel], tuple[str, ...]]] = {
     "command/deploy_model.json": (DeployRequest, ()),
     "sagemaker/endpoint_in_service.json": (EndpointStateChange, ()),
     "drawops/dataset_version_created.json": (DatasetVersionCreated, ("detail",)),
+    "sagemaker/prepare_labeling_task.json": (PreAnnotationRequest, ()),
+    "sagemaker/consolidate_annotations.json": (PostAnnotationRequest, ()),
+    "sagemaker/labeling_job_completed.json": (LabelingJobStateChange, ()),
+    "workflow/start_labeling_job.json": (StartLabelingJob, ()),
     "drawops/drawing_processed.json": (DrawingProcessed, ("detail",)),
     "drawops/drawing_quarantined.json": (DrawingQuarantined, ("detail",)),
     "drawops/labeling_submitted.json": (LabelingSubmitted, ("detail",)),

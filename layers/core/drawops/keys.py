@@ -13,6 +13,9 @@ Raw bucket: whatever key the user chose. Data bucket:
     labeling/<labeling_id>/areas/<x>_<y>_<width>_<height>.png  parts of it, for Ground Truth
     labeling/<labeling_id>/consolidated.json                 what several annotators agreed on
     labeling/<labeling_id>/cleaned.json                      the same cleaned, with what was rejected and why
+    ground-truth/<job>/input.manifest, template.liquid.html  what a labeling job is given
+    ground-truth/<job>/annotations/*, manifests/output/*     what Ground Truth writes, in its own layout
+    ground-truth/<job>/answers/<object>/<worker>.json        a worker's answer as we took it
     datasets/<project>/versions/<version>/manifest.json      dataset versions, immutable
     datasets/<project>/history/<number>.json                 which version came when; written once each
     datasets/<project>/regression.json                       the project's frozen regression set
@@ -24,12 +27,19 @@ No rule listens to the data bucket, so no output can start its own input.
 import hashlib
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import urlparse
+
+if TYPE_CHECKING:
+    from drawops.contracts.labeling import Area
 
 DRAWING_ID = re.compile(r"^d-[0-9a-f]{20}$")
 REVISION = re.compile(r"^[0-9a-f]{20}$")
 LABELING_ID = re.compile(r"^l-[0-9a-f]{20}$")
 _TASK_ID = re.compile(r"^(l-[0-9a-f]{20})-r[1-9][0-9]*a[0-9]{3,4}s[1-9][0-9]*$")
+
+_PLAIN = re.compile(r"^[A-Za-z0-9][A-Za-z0-9.-]{0,99}$")
+_GROUND_TRUTH = "ground-truth/"
 
 
 def drawing_id(bucket: str, key: str) -> str:
@@ -135,10 +145,6 @@ class LabelingKeys:
         name = f"{save}-{sha256[:16]}" if sha256 else str(save)
         return f"labeling/{self.labeling_id}/tasks/{task}/{name}.json"
 
-    def area_picture(self, x: int, y: int, width: int, height: int) -> str:
-        """A part of the page (pixels) cut out, for a backend that shows pictures instead of tiles."""
-        return f"labeling/{self.labeling_id}/areas/{x}_{y}_{width}_{height}.png"
-
     @property
     def consolidated(self) -> str:
         """What the annotators agreed on."""
@@ -148,6 +154,48 @@ class LabelingKeys:
     def cleaned(self) -> str:
         """Its labels as they went into a dataset version, and what cleaning rejected, with reasons."""
         return f"labeling/{self.labeling_id}/cleaned.json"
+
+
+def area_picture_key(labeling_id: str, area: "Area") -> str:
+    """The picture of an area, pixel by pixel as the page shows it."""
+    return f"labeling/{labeling_id}/areas/{area.x}_{area.y}_{area.width}_{area.height}.png"
+
+
+@dataclass(frozen=True)
+class LabelingJobKeys:
+    """Keys in the data bucket for one labeling job of Ground Truth."""
+
+    job: str
+
+    @property
+    def manifest(self) -> str:
+        """The input manifest."""
+        return f"{_GROUND_TRUTH}{self.job}/input.manifest"
+
+    @property
+    def template(self) -> str:
+        """The worker template."""
+        return f"{_GROUND_TRUTH}{self.job}/template.liquid.html"
+
+    @property
+    def output(self) -> str:
+        """The prefix that the job is told to write under; Ground Truth puts its name behind it."""
+        return _GROUND_TRUTH
+
+    @property
+    def output_manifest(self) -> str:
+        """Where Ground Truth writes the output manifest."""
+        return f"{_GROUND_TRUTH}{self.job}/manifests/output/output.manifest"
+
+    def answer(self, object_id: str, worker: str) -> str:
+        """A worker's answer to a data object; ids that could lead elsewhere are hashed."""
+        return f"{_GROUND_TRUTH}{self.job}/answers/{_plain(object_id)}/{_plain(worker)}.json"
+
+
+def _plain(name: str) -> str:
+    if _PLAIN.fullmatch(name):
+        return name
+    return "h-" + hashlib.sha256(name.encode(errors="replace")).hexdigest()[:20]
 
 
 @dataclass(frozen=True)

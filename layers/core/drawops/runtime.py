@@ -16,7 +16,7 @@ from drawops.errors import DrawopsError, InvalidInput, Misconfigured, Transient
 logger = Logger(service="drawops")
 
 _Settings = TypeVar("_Settings", bound=BaseModel)
-_Handler = Callable[[dict[str, Any], object], dict[str, Any]]
+_Answer = TypeVar("_Answer", dict[str, Any], list[dict[str, Any]])
 
 _THROTTLED = frozenset(
     {
@@ -68,14 +68,16 @@ def client(service: str) -> Any:  # noqa: ANN401 - boto3 clients have no common 
     )
 
 
-def entry_point(handler: _Handler) -> _Handler:
+def entry_point(
+    handler: Callable[[dict[str, Any], object], _Answer],
+) -> Callable[[dict[str, Any], object], _Answer]:
     """Wrap a handler: log errors once, and give AWS faults the names that state machines retry on.
 
     The event itself is never logged: it may name a customer's drawing.
     """
 
     @functools.wraps(handler)
-    def wrapped(event: dict[str, Any], context: object) -> dict[str, Any]:
+    def wrapped(event: dict[str, Any], context: object) -> _Answer:
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:

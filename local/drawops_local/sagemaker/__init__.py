@@ -5,6 +5,10 @@ operations       the registry of operations; further modules add theirs (trainin
 store            resources, queued requests and undelivered messages in SQLite
 models, endpoint_configs, endpoints, invocations, scaling_targets
                  the operations
+labeling_jobs, workteams
+                 labeling jobs as the API shows them, and the private work team of this machine
+labeling_runs    what works labeling jobs off
+workers          scripted workers who fill in the worker template
 hosting          containers behind an endpoint and the threads that feed them
 containers       one container process: start, ping, invoke, stop
 model_data       model.tar.gz from S3 to a directory

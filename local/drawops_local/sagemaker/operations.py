@@ -22,6 +22,7 @@ from drawops_local.sagemaker.store import Document, Store
 
 if TYPE_CHECKING:
     from drawops_local.sagemaker.hosting import Hosting
+    from drawops_local.sagemaker.labeling_runs import LabelingRuns
 
 
 @dataclass(frozen=True)
@@ -31,15 +32,17 @@ class Runner:
     Attributes:
         images: directory of built images.
         state: directory for models, logs and the store.
-        s3: boto3 client of the local cloud.
+        s3, functions: boto3 clients of the local cloud; `functions` is Lambda's.
     """
 
     store: Store
     outbox: Outbox
     hosting: "Hosting"
+    labeling: "LabelingRuns"
     images: Path
     state: Path
     s3: Any
+    functions: Any
 
 
 Operation = Callable[[Runner, Parameters], Parameters]

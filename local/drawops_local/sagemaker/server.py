@@ -20,20 +20,31 @@ from drawops_local.sagemaker import (
     endpoint_configs,
     endpoints,
     invocations,
+    labeling_jobs,
     models,
     operations,
     scaling_targets,
+    workteams,
 )
 from drawops_local.sagemaker.containers import stop_orphans
 from drawops_local.sagemaker.errors import ServiceError
 from drawops_local.sagemaker.hosting import Hosting
+from drawops_local.sagemaker.labeling_runs import LabelingRuns
 from drawops_local.sagemaker.operations import Runner
 from drawops_local.sagemaker.outbox import Outbox
 from drawops_local.sagemaker.protocol import answer, error_answer, operation_of, parse
 from drawops_local.sagemaker.store import Store
 
 # Importing a module registers its operations.
-MODULES = (models, endpoint_configs, endpoints, invocations, scaling_targets)
+MODULES = (
+    models,
+    endpoint_configs,
+    endpoints,
+    invocations,
+    scaling_targets,
+    labeling_jobs,
+    workteams,
+)
 
 # Under this user agent the local EventBridge accepts events from source aws.sagemaker.
 USER_AGENT = "drawops-sagemaker-runner"
@@ -48,7 +59,9 @@ def make_application(runner: Runner) -> Starlette:
     async def lifespan(_application: Starlette) -> AsyncIterator[None]:
         runner.outbox.start()
         await run_in_threadpool(runner.hosting.resume, runner)
+        await run_in_threadpool(runner.labeling.resume, runner)
         yield
+        await run_in_threadpool(runner.labeling.stop)
         await run_in_threadpool(runner.hosting.stop)
         await run_in_threadpool(runner.outbox.stop)
 
@@ -84,12 +97,20 @@ def respond(
 
 
 def make_runner(state: Path, images: Path, aws_endpoint: str, threads: int) -> Runner:
-    """A runner with its state in `state`, working with the S3, SNS and EventBridge at `aws_endpoint`."""
+    """A runner with its state in `state`, whose S3, SNS, EventBridge and Lambda are at `aws_endpoint`."""
     store = Store(state / "sagemaker.db")
     sns = local_client("sns", aws_endpoint, USER_AGENT)
     events = local_client("events", aws_endpoint, USER_AGENT)
-    s3 = local_client("s3", aws_endpoint, USER_AGENT)
-    return Runner(store, Outbox(store, sns, events), Hosting(threads), images, state, s3)
+    return Runner(
+        store=store,
+        outbox=Outbox(store, sns, events),
+        hosting=Hosting(threads),
+        labeling=LabelingRuns(),
+        images=images,
+        state=state,
+        s3=local_client("s3", aws_endpoint, USER_AGENT),
+        functions=local_client("lambda", aws_endpoint, USER_AGENT),
+    )
 
 
 def main() -> None:
@@ -98,7 +119,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--state", type=Path, required=True)
     parser.add_argument("--images", type=Path, required=True, help="directory of built images")
-    parser.add_argument("--aws-endpoint", required=True, help="S3, SNS and EventBridge")
+    parser.add_argument("--aws-endpoint", required=True, help="S3, SNS, EventBridge and Lambda")
     parser.add_argument("--threads", type=int, default=min(4, os.cpu_count() or 2), help="of a container")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")

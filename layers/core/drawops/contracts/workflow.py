@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import Field
 
-from drawops.contracts.labeling import LabelingState, Reason
+from drawops.contracts.labeling import Backend, LabelingState, Reason
 from drawops.contracts.reading import Contract, MediaType
 
 
@@ -108,6 +108,7 @@ class Opened(Contract):
 
     labeling_id: str
     state: LabelingState
+    backend: Backend
 
 
 class PictureRequest(Contract):

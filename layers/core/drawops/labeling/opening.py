@@ -22,6 +22,7 @@ from drawops.contracts.labeling import (
     TaskState,
 )
 from drawops.contracts.reading import DrawingResult, Page, Text
+from drawops.contracts.workflow import Opened
 from drawops.dynamodb import now
 from drawops.errors import InvalidResult, NotReady
 from drawops.keys import LabelingKeys, labeling_id, task_id
@@ -111,6 +112,11 @@ def publish(labeling: str, *, s3: "S3Client", store: LabelingStore, data_bucket:
     return store.publish(
         labeling, pyramid_format=picture.format, tile_size=picture.tile_size, overlap=picture.overlap
     )
+
+
+def opened(labeling: Labeling) -> Opened:
+    """A labeling as the workflow hands it on."""
+    return Opened(labeling_id=labeling.labeling_id, state=labeling.state, backend=labeling.backend)
 
 
 def pre_label(text: Text, policy: ConfidencePolicy) -> Box:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from drawops.catalog import Catalog, Inference
 from drawops.contracts.labeling import Area, Backend
 from drawops.errors import InvalidResult
-from drawops.keys import LabelingKeys, RevisionKeys, parse_s3_uri, s3_uri
+from drawops.keys import LabelingKeys, RevisionKeys, area_picture_key, parse_s3_uri, s3_uri
 from drawops.labeling.opening import publish
 from drawops.labeling.pyramid import PyramidFile
 from drawops.labeling.store import Labeling, LabelingStore
@@ -87,7 +87,7 @@ def keep_picture(
     for area, content in PyramidFile(s3, data_bucket, keys.pyramid).cut_outs():
         s3.put_object(
             Bucket=data_bucket,
-            Key=keys.area_picture(area.x, area.y, area.width, area.height),
+            Key=area_picture_key(labeling_id, area),
             Body=content,
             ContentType="image/png",
         )

@@ -15,7 +15,7 @@ from drawops.contracts.labeling import Area, Backend, LabelingState, Reason, Sav
 from drawops.contracts.reading import DrawingResult
 from drawops.contracts.workflow import LabelingFailure, OpenRequest
 from drawops.errors import InvalidResult, NotReady
-from drawops.keys import LabelingKeys, RevisionKeys, labeling_id
+from drawops.keys import LabelingKeys, RevisionKeys, area_picture_key, labeling_id
 from drawops.labeling.consideration import consider, start_labeling
 from drawops.labeling.failure import fail
 from drawops.labeling.opening import open_page
@@ -172,7 +172,12 @@ def test_the_answer_is_kept_beside_the_tasks_and_people_may_come(
     assert labeling.state is LabelingState.OPEN
     keys = LabelingKeys(preparing.labeling_id)
     assert s3.get_object(Bucket=DATA, Key=keys.pyramid)["Body"].read() == picture
-    assert s3.get_object(Bucket=DATA, Key=keys.area_picture(0, 0, 2000, 1200))["Body"].read() == b"png"
+    assert (
+        s3.get_object(
+            Bucket=DATA, Key=area_picture_key(labeling.labeling_id, Area(x=0, y=0, width=2000, height=1200))
+        )["Body"].read()
+        == b"png"
+    )
     assert [task.name for task in store.claimable("mei")] == ["unit 40/sheet.png"]
 
 
