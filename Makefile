@@ -108,7 +108,7 @@ $(TRAINING)/drawops-setup: containers/training/requirements-test.txt | $(SETUP) 
 	@$(UV) pip install --quiet --python $(TRAINING)/bin/python --require-hashes -r $<
 	@touch $@
 
-$(BASELINE): containers/inference/baseline_model.py | $(SETUP)
+$(BASELINE): containers/inference/baseline_model.py $(wildcard containers/inference/weights/*) | $(SETUP)
 	@mkdir -p $(@D)
 	@$(IN_VENV)/python $< --out $@.part
 	@mv $@.part $@

@@ -12,41 +12,24 @@ import argparse
 import json
 import os
 import platform
-import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-from drawops.contracts.reading import Reading
 from drawops_vision.evaluation.scoring import Labelled, score
 from drawops_vision.sheets import SIZES, Look, generate
 from numpy.typing import ArrayLike
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.one_page import Alone, read_alone
+
 OUT = Path(__file__).parents[1] / "docs" / "benchmarks"
 LIMIT_MB = 2000
 SEED = 11
-
-READ = """
-import sys
-from pathlib import Path
-from drawops_vision.reader import Reader
-reader = Reader(Path(sys.argv[1]), threads=int(sys.argv[3]))
-reader.warm_up()
-# Not ru_maxrss: a new process starts with the peak of the one that started it.
-def status(key):
-    fields = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    return int(fields[key].split()[0]) * 1024
-loaded = status("VmHWM")
-reading = reader.read(Path(sys.argv[2]).read_bytes())
-print(loaded, status("VmHWM"))
-print(reading.model_dump_json())
-"""
 
 
 @dataclass(frozen=True)
@@ -165,19 +148,12 @@ def measure(model: Path, size: str, dpi: int, threads: int, look: Look) -> Row:
         subprocess.CalledProcessError: the reading failed; its traceback went to stderr.
     """
     sheet = generate(SEED, size, dpi, look)
-    with tempfile.TemporaryDirectory() as folder:
-        drawing = Path(folder) / "page.png"
-        drawing.write_bytes(sheet.png())
-        command = [sys.executable, "-c", READ, str(model), str(drawing), str(threads)]
-        memory, answer = subprocess.run(
-            command, check=True, stdout=subprocess.PIPE, text=True
-        ).stdout.splitlines()
-    return row_of(size, [int(value) for value in memory.split()], answer, sheet.truth)
+    return row_of(size, read_alone(model, sheet.png(), threads), sheet.truth)
 
 
-def row_of(size: str, memory: Sequence[int], answer: str, truth: Sequence[Labelled]) -> Row:
-    """A row from what the reading process printed: its peaks (before, with the page) and its reading."""
-    reading = Reading.model_validate_json(answer)
+def row_of(size: str, alone: Alone, truth: Sequence[Labelled]) -> Row:
+    """A row from what the reading process found on the page, which bears the texts of `truth`."""
+    reading = alone.reading
     (page,) = reading.pages
     return Row(
         size=size,
@@ -190,8 +166,8 @@ def row_of(size: str, memory: Sequence[int], answer: str, truth: Sequence[Labell
         decode=page.timings.decode,
         detect=page.timings.detect,
         recognise=page.timings.recognise,
-        loaded_mb=memory[0] / 1e6,
-        peak_mb=memory[1] / 1e6,
+        loaded_mb=alone.loaded_mb,
+        peak_mb=alone.peak_mb,
         model=f"{reading.model.name} {reading.model.version} ({reading.model.sha256[:12]})",
     )
 

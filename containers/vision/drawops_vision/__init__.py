@@ -3,7 +3,6 @@
 Used by the container images, the command line and the benchmarks. Modules:
 
     rasterise   bytes -> pages of pixels (with `raster_file`, `pdf_file` and `text_layer`)
-    tiling      which rectangles of a page the detector looks at
     detect      pixels -> probability map -> quads
     recognise   quads -> strings
     reader      all of it: bytes -> `drawops.contracts.reading.Reading`

@@ -11,7 +11,6 @@ The dictionary belongs to the version: the same weights with another dictionary 
 import gzip
 import hashlib
 import io
-import itertools
 import json
 import tarfile
 from pathlib import Path, PurePosixPath
@@ -19,7 +18,9 @@ from typing import Annotated, Literal
 
 from drawops.contracts.reading import Contract
 from drawops.errors import Misconfigured
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from drawops_vision.features import FEATURES
 
 MANIFEST = "manifest.json"
 DETECTION = "det.onnx"
@@ -35,19 +36,20 @@ Triple = tuple[float, float, float]
 class Preprocessing(Contract):
     """How pixels must be fed to the two networks (channels in the order blue, green, red)."""
 
-    tile_size: int = Field(default=1280, gt=0, multiple_of=32, description="Pixels.")
-    tile_margin: int = Field(default=128, ge=0, description="Pixels.")
+    tile_size: int = Field(
+        default=1280, gt=0, multiple_of=32, description="Largest side of what is shown, pixels."
+    )
     detection_mean: Triple = (0.485, 0.456, 0.406)
     detection_std: Triple = (0.229, 0.224, 0.225)
     recognition_height: int = Field(default=48, gt=0, description="Pixels.")
     recognition_max_width: int = Field(default=2000, gt=0, description="Pixels; longer lines are squeezed.")
     crop_padding: float = Field(default=0.3, ge=0, description="Of the text's height, on all four sides.")
 
-    @model_validator(mode="after")
-    def _margins_leave_a_core(self) -> "Preprocessing":
-        if self.tile_size <= 2 * self.tile_margin:
-            raise ValueError("tile_margin must be less than half of tile_size")
-        return self
+    @model_validator(mode="before")
+    @classmethod
+    def _margin_is_history(cls, given: object) -> object:
+        # Models up to 1.1.0 name the overlap of tiles, which are not made any more.
+        return {k: v for k, v in given.items() if k != "tile_margin"} if isinstance(given, dict) else given
 
 
 class Thresholds(Contract):
@@ -60,22 +62,31 @@ class Thresholds(Contract):
 
 
 class Calibration(Contract):
-    """What confidences mean: a piecewise-linear map from the network's to the share of texts that are right.
+    """What a text's confidence is: 1 / (1 + exp(-(intercept + sum of weight * feature))).
 
-    Fitted by isotonic regression on sheets that nothing was trained on (Zadrozny and Elkan, 2002).
+    A logistic regression over what speaks for and against a text (`features.FEATURES`), fitted on sheets that
+    the networks were not trained on.
     """
 
-    network: tuple[Fraction, ...] = Field(default=(0.0, 1.0), min_length=2, description="Increasing.")
-    right: tuple[Fraction, ...] = Field(default=(0.0, 1.0), min_length=2, description="Not decreasing.")
+    intercept: Annotated[float, Field(allow_inf_nan=False)]
+    weights: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = Field(
+        min_length=1, description="By feature; one that is not named counts nothing."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_map(cls, given: object) -> object:
+        if isinstance(given, dict) and {"network", "right"} & given.keys():
+            raise ValueError(
+                "this model's calibration is a map of the network's confidence, which is no longer read; "
+                "fit it again with `python -m benchmarks.calibration`"
+            )
+        return given
 
     @model_validator(mode="after")
-    def _is_a_rising_map(self) -> "Calibration":
-        if len(self.network) != len(self.right):
-            raise ValueError("calibration needs as many values in right as in network")
-        if any(later <= earlier for earlier, later in itertools.pairwise(self.network)):
-            raise ValueError("calibration.network must increase")
-        if any(later < earlier for earlier, later in itertools.pairwise(self.right)):
-            raise ValueError("calibration.right must not decrease")
+    def _features_are_known(self) -> "Calibration":
+        if unknown := sorted(self.weights.keys() - FEATURES.keys()):
+            raise ValueError(f"calibration weighs unknown features: {', '.join(unknown)}")
         return self
 
 
@@ -88,10 +99,18 @@ class Manifest(Contract):
     parent: str | None = Field(default=None, description="name/version this model was trained from.")
     preprocessing: Preprocessing = Preprocessing()
     thresholds: Thresholds = Thresholds()
-    calibration: Calibration = Calibration()
+    calibration: Calibration | None = Field(
+        default=None, description="None: confidences are the recognition network's own."
+    )
     dictionary: Literal["dictionary.txt"] = "dictionary.txt"
     dictionary_size: int = Field(gt=0, description="Characters, without blank and space.")
     sha256: dict[str, Sha256]
+
+    @field_validator("calibration", mode="before")
+    @classmethod
+    def _identity_is_none(cls, given: object) -> object:
+        # Models up to 1.1.0 carry a map that changes nothing.
+        return None if given == {"network": [0.0, 1.0], "right": [0.0, 1.0]} else given
 
     @model_validator(mode="after")
     def _every_file_is_vouched_for(self) -> "Manifest":
@@ -141,7 +160,7 @@ def write_manifest(
         parent=parent,
         preprocessing=preprocessing or Preprocessing(),
         thresholds=thresholds or Thresholds(),
-        calibration=calibration or Calibration(),
+        calibration=calibration,
         dictionary_size=len(dictionary),
         sha256={file: _digest(folder / file) for file in FILES},
     )

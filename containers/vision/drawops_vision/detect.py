@@ -11,6 +11,7 @@ a whole: parts are, one by one.
 Coordinates are page pixels, x to the right, y down; map pixels are page pixels times `Found.scale`.
 """
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,8 +24,7 @@ from numpy.typing import NDArray
 from drawops_vision import ink as inked
 from drawops_vision.artifact import Model
 from drawops_vision.ink import CELL, SEEN_TWICE, Ink, Page
-from drawops_vision.packing import pack
-from drawops_vision.tiling import tiles
+from drawops_vision.packing import pack, split
 
 # The smaller texts of a page are shown to the network at this height in pixels; more costs time and finds
 # nothing more (docs/reading.md). Text ten times as high is still found.
@@ -213,10 +213,9 @@ def _parts(ink: Ink, width: int, height: int, side: int, page_scale: float) -> I
         local = inked.height_in(ink, x0, y0, x1, y1)
         scale = page_scale if local is None else scale_for(local)
         largest = int((side - 2) / scale) - 2 * CONTEXT
-        for tile in tiles(x1 - x0, y1 - y0, largest, 0):
-            core = Area(
-                x0 + tile.x.core_start, y0 + tile.y.core_start, x0 + tile.x.core_stop, y0 + tile.y.core_stop
-            )
+        rows, columns = split(y1 - y0, largest), split(x1 - x0, largest)
+        for (up, down), (start, stop) in itertools.product(rows, columns):
+            core = Area(x0 + start, y0 + up, x0 + stop, y0 + down)
             seen = _with_context(core, ink.cells, width, height)
             size = (
                 max(1, round((seen.right - seen.left) * scale)),

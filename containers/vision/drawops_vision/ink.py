@@ -27,6 +27,8 @@ CELL = 32
 # ringing of JPEG stay below; on a page with more noise the threshold is a multiple of what is measured.
 INK_CONTRAST = 16
 NOISE_FACTOR = 6.0
+# On a page that bears nothing stronger, ink may be as faint as this.
+FAINTEST = 3
 # Below this range from paper to ink a page counts as faded, and is stretched.
 FULL_CONTRAST = 120
 # A straight run this long is a line, not the stroke of a letter (10 mm at 300 dpi).
@@ -76,7 +78,10 @@ def paper(page: Page) -> Paper:
     difference = _from_paper(sample, CELL // 4)
     # Grain is what neighbours differ by; shading does not count. Taken for ink it would be stretched to ink.
     grain = 1.4826 * float(np.median(np.abs(np.diff(sample.astype(np.int16), axis=1)))) if width > 1 else 0.0
-    inked = difference[difference > max(INK_CONTRAST // 2, NOISE_FACTOR * grain / math.sqrt(2))]
+    noise = NOISE_FACTOR * grain / math.sqrt(2)
+    inked = difference[difference > max(INK_CONTRAST // 2, noise)]
+    if not len(inked):
+        inked = difference[difference > max(FAINTEST, noise)]
     contrast = float(np.percentile(inked, 90)) if len(inked) else 0.0
     return Paper(levels, inverted=sum(levels) < 128 * len(levels), contrast=contrast)
 
@@ -87,7 +92,7 @@ def normalise(page: Page, seen: Paper) -> None:
     if seen.inverted:
         cv2.bitwise_not(page, dst=page)
         level = 255 - level
-    if INK_CONTRAST // 2 < seen.contrast < FULL_CONTRAST:
+    if 0 < seen.contrast < FULL_CONTRAST:
         ramp = np.clip((np.arange(256) - level) * (200 / seen.contrast) + 255, 0, 255).astype(np.uint8)
         cv2.LUT(page, ramp, dst=page)
 

@@ -271,39 +271,35 @@ def stacks(quads: Sequence[Quad]) -> list[tuple[list[int], Quad]]:
         Indices of the quads from top to bottom, and the upright quad around them.
     """
     boxes = np.array([[*quad.min(axis=0), *quad.max(axis=0)] for quad in quads], np.float32).reshape(-1, 4)
-    extents = boxes[:, 2:] - boxes[:, :2]
-    small = [
-        index
-        for index, (width, height) in enumerate(extents)
-        if 1 / GLYPH_ASPECT <= width / max(height, 1e-6) <= GLYPH_ASPECT and _is_level(quads[index])
-    ]
+    aspects = (boxes[:, 2] - boxes[:, 0]) / np.maximum(boxes[:, 3] - boxes[:, 1], 1e-6)
+    glyphs = np.flatnonzero((aspects >= 1 / GLYPH_ASPECT) & (aspects <= GLYPH_ASPECT))
+    small = np.array([index for index in glyphs.tolist() if _is_level(quads[index])], np.intp)
+    order = small[np.argsort(boxes[small, 1], kind="stable")]
+    tops = boxes[order, 1]
     below: dict[int, int] = {}
-    for index in small:
+    for index in small.tolist():
         left, _, right, bottom = boxes[index]
-        nearest, best = None, math.inf
-        for other in small:
-            gap = float(boxes[other][1] - bottom)
-            width = min(extents[index][0], extents[other][0])
-            shared = min(right, boxes[other][2]) - max(left, boxes[other][0])
-            alike = min(extents[index][0], extents[other][0]) >= 0.6 * max(
-                extents[index][0], extents[other][0]
-            )
-            if (
-                other != index
-                and alike
-                and shared >= 0.7 * width
-                and -0.2 * width < gap < 0.45 * width
-                and gap < best
-            ):
-                nearest, best = other, gap
-        if nearest is not None:
-            below[index] = nearest
+        wide = right - left
+        # No other glyph can be meant: the gap between two is told in widths of the narrower.
+        first, past = np.searchsorted(tops, (bottom - 0.2 * wide, bottom + 0.45 * wide))
+        others = order[first:past]
+        widths = boxes[others, 2] - boxes[others, 0]
+        narrower, wider = np.minimum(widths, wide), np.maximum(widths, wide)
+        shared = np.minimum(right, boxes[others, 2]) - np.maximum(left, boxes[others, 0])
+        gaps = boxes[others, 1] - bottom
+        fits = (others != index) & (narrower >= 0.6 * wider) & (shared >= 0.7 * narrower)
+        fits &= (gaps > -0.2 * narrower) & (gaps < 0.45 * narrower)
+        if fits.any():
+            below[index] = int(others[fits][gaps[fits].argmin()])
     found = []
-    for index in small:
-        if index in below and index not in below.values():
+    hanging = set(below.values())
+    for index in small.tolist():
+        if index in below and index not in hanging:
             chain = [index]
-            while chain[-1] in below and below[chain[-1]] not in chain:
+            seen = {index}
+            while chain[-1] in below and below[chain[-1]] not in seen:
                 chain.append(below[chain[-1]])
+                seen.add(chain[-1])
             found.append((chain, _upright(*_bounds(boxes[chain]))))
     return found
 

@@ -1,5 +1,6 @@
-"""Many small pictures on few canvases, so that a network is asked seldom and about little paper."""
+"""Large areas in pieces, small pictures on few canvases: a network is asked seldom and about little paper."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,13 @@ class _Shelf:
     y: int
     height: int
     free: int  # x from which on it is empty
+
+
+def split(length: int, largest: int) -> list[tuple[int, int]]:
+    """Cut a length into the fewest pieces [start, stop) of even size, none longer than `largest` (pixels)."""
+    count = -(-length // largest)
+    edges = [length * index // count for index in range(count + 1)]
+    return list(itertools.pairwise(edges))
 
 
 def pack(sizes: Sequence[tuple[int, int]], side: int) -> tuple[list[Place], list[tuple[int, int]]]:

@@ -12,11 +12,12 @@ from drawops.contracts.reading import DpiSource, Reading, TextSource, WarningCod
 from drawops.limits import media_type
 from numpy.typing import NDArray
 
-from drawops_vision import ink, layout, rasterise
-from drawops_vision.artifact import Model
-from drawops_vision.detect import Detector
+from drawops_vision import confidence, ink, layout, rasterise
+from drawops_vision.artifact import Calibration, Model
+from drawops_vision.confidence import Features
+from drawops_vision.detect import Detector, Found
 from drawops_vision.rasterise import DEFAULT_LIMITS, Limits, PageImage
-from drawops_vision.recognise import Recogniser
+from drawops_vision.recognise import Recognised, Recogniser
 from drawops_vision.reconciliation import not_in_layer
 
 # Below this height (pixels, median of a page) characters run into each other.
@@ -33,6 +34,7 @@ class _Found:
     text: str
     confidence: float
     source: TextSource
+    features: Features | None = None
 
 
 def _go_on() -> None:
@@ -65,6 +67,11 @@ class Reader:
         manifest = self._model.manifest
         return reading.Model(name=manifest.name, version=manifest.version, sha256=self._model.sha256)
 
+    @property
+    def calibration(self) -> Calibration | None:
+        """What confidences are reckoned with; None: they are the network's own."""
+        return self._model.manifest.calibration
+
     def warm_up(self) -> None:
         """Run both networks once, so that the first drawing does not pay for it."""
         self._detector.warm_up()
@@ -80,12 +87,20 @@ class Reader:
         Raises:
             drawops.errors.InvalidInput: the drawing cannot be read; see `rasterise.pages`.
         """
+        return self.read_with_features(data, check)[0]
+
+    def read_with_features(
+        self, data: bytes, check: Callable[[], None] = _go_on
+    ) -> tuple[Reading, dict[str, Features]]:
+        """Like `read`; also says what the confidences were reckoned from, by the ids of the texts."""
         started = time.perf_counter()
         kind = media_type(data)
         pages: list[reading.Page] = []
+        measured: dict[str, Features] = {}
         warnings: list[reading.Warning] = []
         line_reader = rasterise.LineReader(
-            lambda lines: self._recogniser.lines(lines, check), frozenset(self._model.classes)
+            lambda lines: [(one.text, one.confidence) for one in self._recogniser.lines(lines, check)],
+            frozenset(self._model.classes),
         )
         images = rasterise.pages(data, self._limits, line_reader)
         while True:
@@ -94,41 +109,42 @@ class Reader:
             image = next(images, None)
             if image is None:
                 break
-            page, remarks = self._read_page(image, time.perf_counter() - before, check)
+            page, remarks, features = self._read_page(image, time.perf_counter() - before, check)
+            measured |= features
             pages.append(page)
             warnings += remarks
             del image  # before the next page is decoded
-        return Reading(
+        result = Reading(
             media_type=kind,
             model=self.model,
             pages=tuple(pages),
             warnings=tuple(warnings),
             timings=reading.Timings(total=round(time.perf_counter() - started, 3)),
         )
+        return result, measured
 
     def _read_page(
         self, image: PageImage, decode_seconds: float, check: Callable[[], None]
-    ) -> tuple[reading.Page, list[reading.Warning]]:
+    ) -> tuple[reading.Page, list[reading.Warning], dict[str, Features]]:
         t0 = time.perf_counter()
         page = image.pixels
         ink.normalise(page, ink.paper(page))
         inked = ink.find(page)
         seen = self._detector.look(page, inked, check)
         quads = not_in_layer(self._detector.quads(seen.probability, seen.scale), image.layer)
-        parts = seen.parts
-        del seen
         patches = layout.cut(page, quads)
         t1 = time.perf_counter()
+        ocr = self._recogniser.texts(page, patches, check)
+        covered = [*(text.quad for text in image.layer), *(one.quad for one in ocr)]
+        spots = layout.overlooked(inked, covered, *page.shape[1::-1])
+        ocr += self._recogniser.overlooked(page, spots, check)
         found = [_Found(text.quad, text.text, 1.0, TextSource.TEXT_LAYER) for text in image.layer]
-        for one in self._recogniser.texts(page, patches, check):
-            found.append(_Found(one.quad, one.text, one.confidence, TextSource.OCR))
-        covered = [one.quad for one in found]
-        for one in self._recogniser.overlooked(
-            page, layout.overlooked(inked, covered, *page.shape[1::-1]), check
-        ):
-            found.append(_Found(one.quad, one.text, one.confidence, TextSource.OCR))
+        found += self._weighed(page, ocr, seen, check)
         t2 = time.perf_counter()
         height, width = page.shape[:2]
+        named = {
+            f"p{image.number}-t{number}": one for number, one in enumerate(in_reading_order(found), start=1)
+        }
         result = reading.Page(
             number=image.number,
             width=width,
@@ -140,17 +156,39 @@ class Reader:
                 reading.Tile(
                     x=part.left, y=part.top, width=part.right - part.left, height=part.bottom - part.top
                 )
-                for part in parts
+                for part in seen.parts
             ),
-            texts=tuple(
-                _text(f"p{image.number}-t{number}", one)
-                for number, one in enumerate(in_reading_order(found), start=1)
-            ),
+            texts=tuple(_text(name, one) for name, one in named.items()),
             timings=reading.PageTimings(
                 decode=round(decode_seconds, 3), detect=round(t1 - t0, 3), recognise=round(t2 - t1, 3)
             ),
         )
-        return result, [*image.warnings, *self._remarks(image, inked.any, found)]
+        remarks = [*image.warnings, *self._remarks(image, inked.any, found)]
+        return (
+            result,
+            remarks,
+            {name: one.features for name, one in named.items() if one.features is not None},
+        )
+
+    def _weighed(
+        self, page: NDArray[np.uint8], ocr: Sequence[Recognised], seen: Found, check: Callable[[], None]
+    ) -> list[_Found]:
+        """Give every text the confidence that the model's calibration reckons; without one, the network's."""
+        calibration = self.calibration
+        doubtful = confidence.doubtful(ocr)
+        lines = self._recogniser.again(
+            page, [ocr[index].quad for index in doubtful], confidence.SECOND_PADDING, check
+        )
+        again = dict(zip(doubtful, lines, strict=True))
+        measured = confidence.features(page, ocr, seen.probability, seen.scale, again)
+        if calibration is None:
+            sure = [one.confidence for one in ocr]
+        else:
+            sure = confidence.confidences(calibration, measured).tolist()
+        return [
+            _Found(one.quad, one.text, share, TextSource.OCR, row)
+            for one, share, row in zip(ocr, sure, measured, strict=True)
+        ]
 
     def _remarks(self, image: PageImage, bears_ink: bool, found: Sequence[_Found]) -> list[reading.Warning]:
         if not found:

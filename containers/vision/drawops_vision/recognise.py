@@ -5,7 +5,7 @@ Coordinates are page pixels, x to the right, y down; quads are clockwise.
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -51,6 +51,8 @@ LYING = 0.8
 # Lines are widened to a multiple of this, so that those in one batch need little padding.
 BUCKET = 32
 BATCH_LINES = 16
+# A blank at least this probable says that nothing stands there.
+SURELY_BLANK = 0.99
 # Columns a batch may have in all: the output has one probability per 8 columns and class (18,710 of them),
 # which for 16 lines of 2000 px would be 300 MB, and activations on top.
 BATCH_COLUMNS = 16 * 320
@@ -60,12 +62,51 @@ MAX_CROP_SIDE = 8000
 
 
 @dataclass(frozen=True)
+class Line:
+    """What the network says of one picture of a line, and how sure it is.
+
+    Attributes:
+        text: the string.
+        confidence: mean probability of its characters, 0 for an empty string.
+        least: probability of the character that is least sure.
+        margin: least lead of a character's probability over the second-best class.
+        path: mean logarithm of the best class's probability over all steps that are not surely blank, 0 or
+            less: also says how sure it is that no character stands between two.
+        hidden: most probability that a character has where a blank is read instead.
+    """
+
+    text: str
+    confidence: float
+    least: float = 0.0
+    margin: float = 0.0
+    path: float = 0.0
+    hidden: float = 0.0
+
+
+SILENCE = Line("", 0.0)
+
+
+@dataclass(frozen=True)
 class Recognised:
-    """One string. `quad` (4 x 2) starts at the text's own top-left."""
+    """One string.
+
+    Attributes:
+        quad: 4 x 2, starts at the text's own top-left.
+        text: the string.
+        confidence: the network's, lowered where its shape speaks against the string.
+        line: what the network said.
+        rival: confidence of the best other string that the same ink gave in another direction.
+        lead: by how much the chosen way to cut the ink read surer than the best other one; 1 without any.
+        overlooked: True where the detection network saw nothing.
+    """
 
     quad: NDArray[np.float32]
     text: str
     confidence: float
+    line: Line = SILENCE
+    rival: float = 0.0
+    lead: float = 1.0
+    overlooked: bool = False
 
 
 def crop(page: NDArray[np.uint8], quad: NDArray[np.float32], padding: float) -> NDArray[np.uint8]:
@@ -101,22 +142,32 @@ def crop(page: NDArray[np.uint8], quad: NDArray[np.float32], padding: float) -> 
     )
 
 
-def decode(probabilities: NDArray[np.float32], classes: list[str]) -> tuple[str, float]:
+def decode(probabilities: NDArray[np.float32], classes: list[str]) -> Line:
     """Best-path CTC decoding (Graves et al., 2006): merge repeats, drop blanks.
 
     Args:
         probabilities: steps x classes.
         classes: the character of every class; class 0 is the blank.
-
-    Returns:
-        The string and the mean probability of its characters (0 for an empty string).
     """
     best = probabilities.argmax(axis=1)
     changed = np.concatenate(([True], best[1:] != best[:-1]))
     kept = np.flatnonzero(changed & (best != 0))
     if not len(kept):
-        return "", 0.0
-    return "".join(classes[best[i]] for i in kept), float(probabilities[kept, best[kept]].mean())
+        return SILENCE
+    sure = np.take_along_axis(probabilities, best[:, None], axis=1)[:, 0]
+    characters = sure[kept]
+    # The second best of the steps that count; whole rows would be copied for all others in vain.
+    rivals = np.partition(probabilities[kept], -2, axis=1)[:, -2]
+    blank = best == 0
+    doubtful = sure[~blank | (sure < SURELY_BLANK)]
+    return Line(
+        "".join(classes[best[i]] for i in kept),
+        confidence=float(characters.mean()),
+        least=float(characters.min()),
+        margin=float((characters - rivals).min()),
+        path=float(np.log(np.maximum(doubtful, 1e-6)).mean()),
+        hidden=float(1 - sure[blank].min()) if blank.any() else 0.0,
+    )
 
 
 class Recogniser:
@@ -125,7 +176,6 @@ class Recogniser:
     def __init__(self, model: Model, threads: int = 0) -> None:
         self._preprocessing = model.manifest.preprocessing
         self._confidence = model.manifest.thresholds.confidence
-        self._calibration = model.manifest.calibration
         self._classes = model.classes
         self._session = session(str(model.recognition), threads, arena=False)
         self._input = self._session.get_inputs()[0].name
@@ -134,10 +184,8 @@ class Recogniser:
         """Run once on an empty line, so that the first real one does not pay for it."""
         self.lines([np.full((48, 320), 255, np.uint8)])
 
-    def lines(
-        self, images: list[NDArray[np.uint8]], check: Callable[[], None] = lambda: None
-    ) -> list[tuple[str, float]]:
-        """Recognise upright line images (H x W grey or H x W x 3 BGR): string and confidence of each.
+    def lines(self, images: list[NDArray[np.uint8]], check: Callable[[], None] = lambda: None) -> list[Line]:
+        """Recognise upright line images (H x W grey or H x W x 3 BGR).
 
         `check` is called before every batch and may raise to give up.
         """
@@ -145,7 +193,7 @@ class Recogniser:
         limit = self._preprocessing.recognition_max_width
         widths = [min(limit, max(4, math.ceil(height * image.shape[1] / image.shape[0]))) for image in images]
         order = sorted(range(len(images)), key=lambda index: widths[index])
-        answers: list[tuple[str, float]] = [("", 0.0)] * len(images)
+        answers = [SILENCE] * len(images)
         while order:
             check()
             batch: list[int] = []
@@ -165,8 +213,8 @@ class Recogniser:
                 blob[row, :, :, : widths[index]] = line.transpose(2, 0, 1) / 127.5 - 1
             outputs = self._session.run(None, {self._input: blob})[0]
             for row, index in enumerate(batch):
-                text, confidence = decode(outputs[row], self._classes)
-                answers[index] = (canonical(text), confidence)
+                said = decode(outputs[row], self._classes)
+                answers[index] = replace(said, text=canonical(said.text))
         return answers
 
     def texts(
@@ -190,13 +238,15 @@ class Recogniser:
             for way in patch.ways:
                 options.append(reads[position : position + len(way)])
                 position += len(way)
-            best = options[0]
-            for other in options[1:]:
-                if certainty(other) > certainty(best) + SURER:
+            best = 0
+            sure = [certainty(option) for option in options]
+            for other in range(1, len(options)):
+                if sure[other] > sure[best] + SURER:
                     best = other
-            chosen += best
+            lead = min((sure[best] - one for at, one in enumerate(sure) if at != best), default=1.0)
+            chosen += [replace(one, lead=lead) for one in options[best]]
         return [
-            self._finished(one)
+            _in_cell(one)
             for one in chosen
             if one.text
             and one.confidence >= self._confidence
@@ -211,14 +261,21 @@ class Recogniser:
     ) -> list[Recognised]:
         """Read what may be characters that the detection network did not see; only sure ones count."""
         crops = [crop(page, quad, self._preprocessing.crop_padding) for quad in quads]
-        reads = [Recognised(quad, *read) for quad, read in zip(quads, self.lines(crops, check), strict=True)]
-        return [self._finished(one) for one in reads if one.confidence >= OVERLOOKED and one.text.isalnum()]
+        reads = [
+            Recognised(quad, line.text, line.confidence, line, overlooked=True)
+            for quad, line in zip(quads, self.lines(crops, check), strict=True)
+        ]
+        return [_in_cell(one) for one in reads if one.confidence >= OVERLOOKED and one.text.isalnum()]
 
-    def _finished(self, one: Recognised) -> Recognised:
-        """What leaves the recogniser: the cell's box, and how often a text of such confidence is right."""
-        knots = self._calibration
-        right = float(np.interp(one.confidence, knots.network, knots.right))
-        return Recognised(_in_cell(one).quad, one.text, right)
+    def again(
+        self,
+        page: NDArray[np.uint8],
+        quads: Sequence[NDArray[np.float32]],
+        padding: float,
+        check: Callable[[], None] = lambda: None,
+    ) -> list[Line]:
+        """Read quads as they stand with another padding: a string that is right comes out the same."""
+        return self.lines([crop(page, quad, padding) for quad in quads], check)
 
     def _columns(
         self,
@@ -281,13 +338,20 @@ class Recogniser:
         check: Callable[[], None],
         turned: bool = False,
     ) -> None:
-        for (index, first), (text, confidence) in zip(owners, self.lines(images, check), strict=True):
+        for (index, first), line in zip(owners, self.lines(images, check), strict=True):
+            text, confidence = line.text, line.confidence
             if first in (1, 3) and len(text) == 1:
                 confidence *= LYING
+            known = best.get(index)
             if turned and (len(text) < TURNED_LENGTH or confidence < TURNED_CONFIDENCE):
-                continue
-            if index not in best or confidence > best[index].confidence:
-                best[index] = Recognised(np.roll(quads[index], -first, axis=0), text, confidence)
+                pass  # says too little to be taken; no rival either
+            elif known is None or confidence > known.confidence:
+                rival = 0.0
+                if known is not None:
+                    rival = known.rival if known.text == text else max(known.rival, known.confidence)
+                best[index] = Recognised(np.roll(quads[index], -first, axis=0), text, confidence, line, rival)
+            elif text != known.text:
+                best[index] = replace(known, rival=max(known.rival, confidence))
 
 
 NOTHING = Recognised(np.zeros((4, 2), np.float32), "", 0.0)
@@ -312,7 +376,7 @@ def _in_cell(one: Recognised) -> Recognised:
     if width >= wanted or width == 0:
         return one
     grow = (one.quad[1] - one.quad[0]) / width * (wanted - width) / 2
-    return Recognised(one.quad + np.array([-grow, grow, grow, -grow], np.float32), one.text, one.confidence)
+    return replace(one, quad=one.quad + np.array([-grow, grow, grow, -grow], np.float32))
 
 
 def _turned(image: NDArray[np.uint8], first: int) -> NDArray[np.uint8]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 from drawops_vision.evaluation import bootstrap
-from drawops_vision.evaluation.calibration import calibration
+from drawops_vision.evaluation.calibration import auroc, calibration, chance
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -91,3 +91,32 @@ def test_calibration_does_not_depend_on_the_order(
     assert sum(each.count for each in found.bins) == len(read)
     assert 0 <= found.ece <= 1
     assert all(a.high < b.low for a, b in zip(found.bins, found.bins[1:], strict=False))
+
+
+def test_few_predictions_show_an_error_by_chance_and_many_hardly_any() -> None:
+    few, many = chance([0.9] * 50), chance([0.9] * 20_000)
+    # Of one bin the mean absolute deviation of a share: sqrt(2 p (1 - p) / (pi n)).
+    assert few == pytest.approx((2 * 0.09 / np.pi / 50) ** 0.5, rel=0.15)
+    assert many < 0.003
+
+
+def test_what_chance_shows_is_what_calibrated_predictions_measure() -> None:
+    generator = np.random.default_rng(1)
+    stated = generator.uniform(0.5, 1, 400)
+    measured = []
+    for _ in range(100):
+        found = calibration(stated.tolist(), (generator.random(400) < stated).tolist())
+        assert found is not None
+        measured.append(found.ece)
+    assert chance(stated.tolist()) == pytest.approx(np.mean(measured), rel=0.1)
+
+
+def test_confidence_that_tells_right_from_wrong_ranks_them_apart() -> None:
+    assert auroc([0.9, 0.8, 0.2], [True, True, False]) == 1
+    assert auroc([0.1, 0.2, 0.9], [True, True, False]) == 0
+    assert auroc([0.5, 0.5, 0.5, 0.5], [True, False, True, False]) == 0.5
+
+
+def test_without_both_right_and_wrong_predictions_there_is_nothing_to_rank() -> None:
+    assert auroc([0.9, 0.8], [True, True]) is None
+    assert auroc([], []) is None

@@ -96,3 +96,43 @@ def test_a_cut_archive_is_refused(folder: Path, tmp_path: Path) -> None:
     archive.write_bytes(archive.read_bytes()[:-60])
     with pytest.raises(Misconfigured, match="cannot be unpacked"):
         artifact.unpack_verified(archive, tmp_path / "out")
+
+
+def with_manifest(folder: Path, **changes: object) -> Path:
+    manifest = json.loads((folder / artifact.MANIFEST).read_text())
+    (folder / artifact.MANIFEST).write_text(json.dumps(manifest | changes))
+    return folder
+
+
+def test_a_model_carries_what_confidences_are_reckoned_from(folder: Path) -> None:
+    calibration = artifact.Calibration(intercept=-1.5, weights={"mean": 0.5, "alone": -1.0})
+    artifact.write_manifest(folder, name="tiny", version="1.0.0", calibration=calibration)
+    assert artifact.verify(folder).calibration == calibration
+
+
+def test_a_calibration_that_weighs_what_nobody_measures_is_refused(folder: Path) -> None:
+    with_manifest(folder, calibration={"intercept": 0.0, "weights": {"mean": 1.0, "weather": 2.0}})
+    with pytest.raises(Misconfigured, match="unknown features: weather"):
+        artifact.verify(folder)
+
+
+def test_a_calibration_must_be_of_finite_numbers(folder: Path) -> None:
+    with_manifest(folder, calibration={"intercept": float("nan"), "weights": {"mean": 1.0}})
+    with pytest.raises(Misconfigured, match="not a model manifest"):
+        artifact.verify(folder)
+
+
+def test_a_model_of_the_time_of_tiles_and_maps_is_still_read(folder: Path) -> None:
+    manifest = json.loads((folder / artifact.MANIFEST).read_text())
+    with_manifest(
+        folder,
+        preprocessing=manifest["preprocessing"] | {"tile_margin": 128},
+        calibration={"network": [0.0, 1.0], "right": [0.0, 1.0]},
+    )
+    assert artifact.verify(folder).calibration is None
+
+
+def test_a_map_of_confidences_that_would_change_them_is_refused_with_what_to_do(folder: Path) -> None:
+    with_manifest(folder, calibration={"network": [0.0, 1.0], "right": [0.1, 0.9]})
+    with pytest.raises(Misconfigured, match=r"no longer read; fit it again with `python -m benchmarks"):
+        artifact.verify(folder)

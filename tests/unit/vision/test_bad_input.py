@@ -40,6 +40,11 @@ def coloured(ink: tuple[int, int, int], paper: tuple[int, int, int]) -> bytes:
     )
 
 
+def faint(levels: int) -> NDArray[np.uint8]:
+    """The clean sheet, its ink so little darker than its paper."""
+    return (250 - levels * ((255 - CLEAN.image.astype(np.float32)) / 255)).round().astype(np.uint8)
+
+
 def upper_part(data: bytes) -> bytes:
     """A page without its notes and title block, which take the most time."""
     whole = pyvips.Image.new_from_buffer(data, "")
@@ -62,6 +67,7 @@ SCANS: dict[str, Callable[[], tuple[bytes, Sheet]]] = {
     "white on black": lambda: ((drawn := scanned(Look.INVERTED)).png(), drawn),
     "JPEG of quality 20": lambda: (CLEAN.jpeg(20), CLEAN),
     "faded to 60 levels": lambda: ((drawn := scanned(paper=225, toner=165)).png(), drawn),
+    "faded to 8 levels": lambda: (png(faint(8)), CLEAN),
     "a blueprint": lambda: (coloured((255, 255, 255), (150, 70, 20)), CLEAN),
     "red on yellow paper": lambda: (coloured((20, 20, 200), (170, 235, 250)), CLEAN),
 }

@@ -1,7 +1,7 @@
 import itertools
 
 import pytest
-from drawops_vision.packing import GAP, pack
+from drawops_vision.packing import GAP, pack, split
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -44,3 +44,13 @@ def test_many_small_pictures_share_a_canvas() -> None:
 def test_a_picture_larger_than_a_canvas_is_refused(size: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="larger than 300 px"):
         pack([(10, 10), size], SIDE)
+
+
+@given(st.integers(1, 5000), st.integers(1, 700))
+def test_a_length_is_cut_into_the_fewest_even_pieces(length: int, largest: int) -> None:
+    pieces = split(length, largest)
+    sizes = [stop - start for start, stop in pieces]
+    assert [pieces[0][0], *(stop for _, stop in pieces)] == [*(start for start, _ in pieces), length]
+    assert max(sizes) <= largest
+    assert max(sizes) - min(sizes) <= 1
+    assert len(pieces) == -(-length // largest)

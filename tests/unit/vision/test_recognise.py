@@ -5,7 +5,16 @@ import numpy as np
 import pytest
 from drawops_vision.artifact import Model
 from drawops_vision.layout import Alternatives, Quad
-from drawops_vision.recognise import CELLS, Recognised, Recogniser, canonical, certainty, crop, decode
+from drawops_vision.recognise import (
+    CELLS,
+    SILENCE,
+    Recognised,
+    Recogniser,
+    canonical,
+    certainty,
+    crop,
+    decode,
+)
 from numpy.typing import NDArray
 
 from tests.unit.vision.drawings import sheet
@@ -23,16 +32,16 @@ CLASSES = ["", "A", "1", " "]
 
 
 def test_repeats_merge_unless_a_blank_is_between_them() -> None:
-    assert decode(steps(1, 1, 0, 1, 2, 2), CLASSES)[0] == "AA1"
+    assert decode(steps(1, 1, 0, 1, 2, 2), CLASSES).text == "AA1"
 
 
 def test_confidence_is_the_mean_over_the_characters_not_the_blanks() -> None:
     probabilities = np.vstack([steps(1, confidence=0.8), steps(0, confidence=0.5), steps(2, confidence=0.6)])
-    assert round(decode(probabilities, CLASSES)[1], 3) == 0.7
+    assert decode(probabilities, CLASSES).confidence == pytest.approx(0.7)
 
 
 def test_blanks_alone_say_nothing() -> None:
-    assert decode(steps(0, 0, 0), CLASSES) == ("", 0.0)
+    assert decode(steps(0, 0, 0), CLASSES) == SILENCE
 
 
 def marked_page() -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
@@ -174,9 +183,9 @@ def test_the_answer_for_a_line_hardly_depends_on_its_neighbours(recogniser: Reco
     ]
     alone = [recogniser.lines([page])[0] for page in pages]
     together = recogniser.lines(pages)
-    assert [text for text, _ in together] == [text for text, _ in alone] == ["A-1", "LINE-4-WATER-1001"]
-    for (_, one), (_, other) in zip(alone, together, strict=True):
-        assert one == pytest.approx(other, abs=0.05)
+    assert [one.text for one in together] == [one.text for one in alone] == ["A-1", "LINE-4-WATER-1001"]
+    for one, other in zip(alone, together, strict=True):
+        assert one.confidence == pytest.approx(other.confidence, abs=0.05)
 
 
 def test_certainty_is_weighed_by_characters_and_an_empty_string_counts_against_it() -> None:

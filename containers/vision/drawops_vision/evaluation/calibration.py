@@ -5,7 +5,9 @@ the confidences of a good reader crowd near 1, and bins of equal width would put
 Equal confidences stay in one bin, so there can be fewer than ten.
 
 Expected calibration error (Naeini et al. 2015): the mean over predictions of |share right - mean confidence|
-of their bin. Brier score (1950): mean squared difference between confidence and 1 (right) or 0 (wrong).
+of their bin. It cannot be 0 for few predictions: `chance` says what a perfectly calibrated reader would show.
+Brier score (1950): mean squared difference between confidence and 1 (right) or 0 (wrong). AUROC: the chance
+that a right prediction has more confidence than a wrong one, ties counting half.
 """
 
 from collections.abc import Sequence
@@ -13,8 +15,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import rankdata
 
 BINS = 10
+DRAWS = 200
+SEED = 0
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,32 @@ def calibration(confidences: Sequence[float], right: Sequence[bool], bins: int =
         ece_equal_width=_error(equal_width),
         brier=float(np.mean((values - truth) ** 2)),
     )
+
+
+def chance(confidences: Sequence[float], bins: int = BINS, draws: int = DRAWS) -> float:
+    """Expected calibration error that a perfectly calibrated reader shows with such confidences, by chance.
+
+    Mean over `draws` samples in which each is right with the probability that its confidence states.
+    """
+    stated = np.sort(np.asarray(confidences, np.float64))
+    edges = np.unique(np.quantile(stated, np.linspace(0, 1, bins + 1)[1:-1], method="lower"))
+    places = np.searchsorted(edges, stated, side="right")
+    generator = np.random.default_rng(SEED)
+    total = 0.0
+    for _ in range(draws):
+        gaps = (generator.random(len(stated)) < stated) - stated
+        total += float(np.abs(np.bincount(places, gaps)).sum())
+    return total / draws / len(stated)
+
+
+def auroc(confidences: Sequence[float], right: Sequence[bool]) -> float | None:
+    """How well confidence tells right from wrong predictions: 1 always, 0.5 not at all; None without both."""
+    truth = np.asarray(right, bool)
+    good, bad = int(truth.sum()), int((~truth).sum())
+    if not good or not bad:
+        return None
+    ranks = rankdata(np.asarray(confidences, np.float64))
+    return float((ranks[truth].sum() - good * (good + 1) / 2) / (good * bad))
 
 
 def _bins(
