@@ -5,12 +5,11 @@ from typing import Any
 from drawops import runtime
 from drawops.contracts.events import LabelingSubmitted
 from drawops.contracts.workflow import jsonable
-from drawops.labeling.completion import consolidate
+from drawops.labeling.completion import CompletionSettings, consolidate
 from drawops.labeling.store import LabelingStore
-from pydantic import BaseModel
 
 
-class Settings(BaseModel):
+class Settings(CompletionSettings):
     """Environment of this function."""
 
     labeling_table: str
@@ -20,11 +19,13 @@ class Settings(BaseModel):
 @runtime.entry_point
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """`LabelingSubmitted` in, `Consolidated` out."""
-    settings = runtime.settings(Settings)
+    submitted, settings = LabelingSubmitted.model_validate(event), runtime.settings(Settings)
     consolidated = consolidate(
-        LabelingSubmitted.model_validate(event).labeling_id,
-        s3=runtime.client("s3"),
+        submitted.labeling_id,
         store=LabelingStore(runtime.client("dynamodb"), settings.labeling_table),
+        s3=runtime.client("s3"),
         data_bucket=settings.data_bucket,
+        round_=submitted.round,
+        settings=settings,
     )
     return jsonable(consolidated)

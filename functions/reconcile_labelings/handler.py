@@ -1,13 +1,11 @@
 """Send again what got lost between the last submission of a labeling and its consolidation."""
 
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 from drawops import runtime
-from drawops.labeling.reconciliation import reconcile
+from drawops.labeling.announcing import announcer, unannounced
 from drawops.labeling.store import LabelingStore
-from drawops.labeling.wiring import send
 from pydantic import BaseModel
 
 
@@ -23,9 +21,9 @@ class Settings(BaseModel):
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Anything in; ids of the labelings that were announced again out."""
     settings = runtime.settings(Settings)
-    again = reconcile(
-        LabelingStore(runtime.client("dynamodb"), settings.labeling_table),
-        announce=partial(send, events=runtime.client("events"), bus=settings.event_bus_name),
-        grace=timedelta(seconds=settings.grace_seconds),
-    )
-    return {"announced": again}
+    store = LabelingStore(runtime.client("dynamodb"), settings.labeling_table)
+    announce = announcer(runtime.client("events"), settings.event_bus_name)
+    again = list(unannounced(store, grace=timedelta(seconds=settings.grace_seconds)))
+    for submitted in again:
+        announce(submitted)
+    return {"announced": [submitted.labeling_id for submitted in again]}

@@ -6,8 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from drawops.contracts.events import SOURCE_LABELING, LabelingSubmitted
-from drawops.errors import Transient
+from drawops.labeling.announcing import announcer
 from drawops.labeling.invitations import Invitations
 from drawops.labeling.service import LabelingService
 from drawops.labeling.store import LabelingStore
@@ -35,35 +34,15 @@ def wired(
         secret: ARN of the secret that invitations are signed with.
         bus: where `LabelingSubmitted` goes.
     """
-
-    def announce(event: LabelingSubmitted) -> None:
-        send(event, events=client("events"), bus=bus)
-
     return (
         LabelingService(
             store=LabelingStore(client("dynamodb"), table),
             s3=client("s3"),
             data_bucket=bucket,
-            announce=announce,
+            announce=announcer(client("events"), bus),
         ),
         Invitations(client("dynamodb"), table, invitation_key(client("secretsmanager"), secret)),
     )
-
-
-def send(event: LabelingSubmitted, *, events: Any, bus: str) -> None:  # noqa: ANN401
-    """Put `LabelingSubmitted` on the bus.
-
-    Raises:
-        Transient: the bus did not take it; the reconciler sends it again.
-    """
-    entry = {
-        "Source": SOURCE_LABELING,
-        "DetailType": "LabelingSubmitted",
-        "EventBusName": bus,
-        "Detail": event.model_dump_json(),
-    }
-    if events.put_events(Entries=[entry])["FailedEntryCount"]:
-        raise Transient("The event bus did not take LabelingSubmitted.")
 
 
 def invitation_key(secretsmanager: Any, secret: str) -> bytes:  # noqa: ANN401
