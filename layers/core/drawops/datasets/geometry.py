@@ -1,8 +1,8 @@
 """Geometry of labels in plain Python, so that it runs in a Lambda.
 
 A shape is a sequence of points in pixels, x to the right, y down, without the first point again at the end.
-Clockwise is meant as seen on screen. Overlaps take shapes to be convex, as quads of text are: of any other shape
-they see the convex hull, whatever the order of its points.
+Clockwise is meant as seen on screen. Overlaps take shapes to be convex, as quads of text are: of any other
+shape they see the convex hull, whatever the order of its points.
 """
 
 import itertools

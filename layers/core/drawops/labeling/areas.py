@@ -7,6 +7,7 @@ so every box, known by its middle, belongs to exactly one, and so does every pla
 missing.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -75,10 +76,10 @@ def _cut(area: Area, marks: list[_Mark], per_area: int, most: int) -> list[Area]
     work = [mark for mark in marks if mark.work]
     if len(work) <= per_area and len(marks) <= most:
         return [area]
-    weighed = work if len(work) > per_area else marks
+    weighed, room = (work, per_area) if len(work) > per_area else (marks, most)
     upright_cut_first = area.width >= area.height
     for vertical in (upright_cut_first, not upright_cut_first):
-        where = _best_cut(area, weighed, vertical=vertical)
+        where = _best_cut(area, weighed, room, vertical=vertical)
         if where is not None:
             first, second = _halves(area, where, vertical=vertical)
             inside = [mark for mark in marks if holds(first, (mark.x, mark.y))]
@@ -87,11 +88,15 @@ def _cut(area: Area, marks: list[_Mark], per_area: int, most: int) -> list[Area]
     return [area]
 
 
-def _best_cut(area: Area, marks: list[_Mark], *, vertical: bool) -> int | None:
-    """Where to cut: most nearly in two equal parts of the marks, then in the widest gap between them.
+def _best_cut(area: Area, marks: list[_Mark], room: int, *, vertical: bool) -> int | None:
+    """Where to cut: so that as few areas of `room` marks as possible come out, in two parts of about equal
+    numbers, then in the widest gap between marks.
 
     None when the area is too small or all marks lie in one line across.
     """
+    needed = math.ceil(len(marks) / room)
+    first = needed // 2
+    ideal, slack = len(marks) * first / needed, len(marks) / 10
     start, length = (area.x, area.width) if vertical else (area.y, area.height)
     places = sorted(mark.x if vertical else mark.y for mark in marks)
     candidates = []
@@ -99,9 +104,9 @@ def _best_cut(area: Area, marks: list[_Mark], *, vertical: bool) -> int | None:
         # Marks at or after the cut belong to the second half.
         where = min(int((before + after) / 2) + 1, int(after))
         if before < where <= after and start + _SMALLEST <= where <= start + length - _SMALLEST:
-            uneven = abs(2 * number - len(places))
-            candidates.append((max(uneven - len(places) // 5, 0), before - after, where))
-    return min(candidates)[2] if candidates else None
+            too_many = max(number - first * room, len(places) - number - (needed - first) * room, 0)
+            candidates.append((too_many, max(abs(number - ideal) - slack, 0), before - after, where))
+    return min(candidates)[-1] if candidates else None
 
 
 def _halves(area: Area, where: int, *, vertical: bool) -> tuple[Area, Area]:

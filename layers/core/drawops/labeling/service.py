@@ -39,6 +39,8 @@ _LISTED = 100
 """Tasks that a list shows."""
 _TRIES = 20
 """Tasks that 'next' tries to claim while others claim, too."""
+# A box may be drawn and then marked, thrown away or brought back before it is saved for the first time.
+_OF_A_NEW_BOX = frozenset({BoxState.DRAWN, BoxState.EDITED, BoxState.UNREADABLE, BoxState.DELETED})
 _CLAIMED_BY_OTHERS = "Another person works on this task now; take another one."
 
 
@@ -157,7 +159,7 @@ class LabelingService:
         revision = request.base_revision
         task = self._task(task_id)
         if task.state is TaskState.SUBMITTED and task.annotator == annotator:
-            self._announce_if_complete(task)
+            self._announce_if_complete(task.labeling_id)
             return _result(task)
         if request.boxes is not None:
             save = SaveRequest(
@@ -176,7 +178,7 @@ class LabelingService:
             )
         if not self._store.submit(task, annotator, revision):
             raise self._why_not(annotator, task_id, revision)
-        self._announce_if_complete(task)
+        self._announce_if_complete(task.labeling_id)
         return _result(self._task(task_id))
 
     def release(self, annotator: str, task_id: str) -> SaveResult:
@@ -208,7 +210,7 @@ class LabelingService:
         task = self._task(task_id)
         sha256 = saved.digest(boxes)
         if task.state is TaskState.SUBMITTED and task.annotator == annotator and task.boxes_sha256 == sha256:
-            self._announce_if_complete(task)
+            self._announce_if_complete(task.labeling_id)
             return _result(task)
         self._check(task, boxes)
         key = LabelingKeys(task.labeling_id).boxes(task_id, task.revision + 1, sha256)
@@ -228,7 +230,7 @@ class LabelingService:
         )
         if not kept:
             raise self._why_not(annotator, task_id)
-        self._announce_if_complete(task)
+        self._announce_if_complete(task.labeling_id)
         return _result(self._task(task_id))
 
     def waive_second_opinions(self, labeling_id: str) -> int:
@@ -237,16 +239,13 @@ class LabelingService:
         Returns:
             How many tasks were taken back.
         """
-        labeling = self._store.labeling(labeling_id)
-        if labeling is None:
-            raise not_found("There is no such labeling.")
+        labeling = self._labeling(labeling_id)
         tasks = [task for task in self._store.tasks(labeling_id) if task.round == labeling.round]
         withdrawn = 0
         for task in tasks:
             if task.slot > 1 and task.state is TaskState.OPEN:
                 withdrawn += self._store.withdraw(task)
-        if self._store.all_submitted(labeling_id):
-            self._announce(submitted_event(labeling))
+        self._announce_if_complete(labeling_id)
         return withdrawn
 
     # ------------------------------------------------------------------ details
@@ -263,14 +262,14 @@ class LabelingService:
             raise not_yours("This task is another person's.")
         return task
 
-    def _labeling(self, task: Task) -> Labeling:
-        labeling = self._store.labeling(task.labeling_id)
+    def _labeling(self, labeling_id: str) -> Labeling:
+        labeling = self._store.labeling(labeling_id)
         if labeling is None:
-            raise not_found("The task's labeling does not exist any more.")
+            raise not_found("There is no such labeling.")
         return labeling
 
     def _document(self, task: Task) -> TaskDocument:
-        labeling = self._labeling(task)
+        labeling = self._labeling(task.labeling_id)
         if labeling.pyramid_tile_size is None or labeling.pyramid_overlap is None:
             raise closed("The page's picture is being made; come back in a minute.")
         document = saved.read(task.boxes_key, s3=self._s3, data_bucket=self._bucket)
@@ -305,25 +304,28 @@ class LabelingService:
     def _check(self, task: Task, boxes: tuple[Box, ...]) -> None:
         """Refuse boxes that cannot have come from correcting this task.
 
-        Nothing may vanish: a box that a person does not want is DELETED, not left out. What is new is DRAWN.
+        What the model read may not vanish: a box that a person does not want is DELETED, not left out. A box
+        that a person drew may: its drawing was undone, and the save before still has it.
         """
         ids = [box.id for box in boxes]
         if len(set(ids)) != len(ids):
             raise invalid("Two boxes have the same id; every box needs its own.")
-        before = {
-            box.id: box for box in saved.read(task.boxes_key, s3=self._s3, data_bucket=self._bucket).boxes
-        }
-        missing = len(before.keys() - set(ids))
+        before = self._boxes(task.boxes_key)
+        missing = before.keys() - set(ids)
         if missing:
-            raise invalid(
-                f"{missing} boxes are missing; send all boxes of the task, unwanted ones with state DELETED."
-            )
-        labeling = self._labeling(task)
+            first = self._boxes(LabelingKeys(task.labeling_id).boxes(task.task_id, 0))
+            lost = len(missing & first.keys())
+            if lost:
+                raise invalid(
+                    f"{lost} boxes are missing; send all boxes of the task, unwanted ones with state DELETED."
+                )
+        labeling = self._labeling(task.labeling_id)
         for number, box in enumerate(boxes):
-            if box.id not in before and box.state not in (BoxState.DRAWN, BoxState.DELETED):
-                raise invalid(f"Box {number} is new, so its state must be DRAWN.")
             known = before.get(box.id)
-            if known is not None and (known.proposals != box.proposals or known.confidence != box.confidence):
+            if known is None and box.state not in _OF_A_NEW_BOX:
+                raise invalid(f"Box {number} is new, so its state must be DRAWN.")
+            confidence, proposals = (known.confidence, known.proposals) if known is not None else (None, ())
+            if (box.confidence, box.proposals) != (confidence, proposals):
                 raise invalid(f"Box {number}: confidence and proposals are not for the page to change.")
             if known is not None and known.quad == box.quad:
                 continue
@@ -331,14 +333,17 @@ class LabelingService:
             if not (0 <= x <= labeling.width and 0 <= y <= labeling.height):
                 raise invalid(f"Box {number} lies outside the page.")
 
-    def _announce_if_complete(self, task: Task) -> None:
-        if self._store.all_submitted(task.labeling_id):
-            self._announce(submitted_event(self._labeling(task)))
+    def _boxes(self, key: str) -> dict[str, Box]:
+        return {box.id: box for box in saved.read(key, s3=self._s3, data_bucket=self._bucket).boxes}
+
+    def _announce_if_complete(self, labeling_id: str) -> None:
+        if self._store.all_submitted(labeling_id):
+            self._announce(submitted_event(self._labeling(labeling_id)))
 
     def _why_not(self, annotator: str, task_id: str, base_revision: int | None = None) -> Problem:
         """Why a claim or a save did not work, from what stands now."""
         task = self._task(task_id)
-        labeling = self._labeling(task)
+        labeling = self._labeling(task.labeling_id)
         if task.state is TaskState.SUBMITTED:
             return closed("This task was handed in already.")
         if labeling.state is not LabelingState.OPEN:

@@ -15,6 +15,7 @@ Every change is a conditional write. A claim is a transaction with a seat, which
 giving two opinions on one area. Boxes are not here but in S3; an item names the object that counts.
 """
 
+import itertools
 import random
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -309,21 +310,14 @@ class LabelingStore:
         Open ones and such whose lease is over; never one on an area that this person works or worked on.
         Tasks that better go to somebody else (`Task.avoid`) come last, else the oldest first.
         """
-        candidates = []
-        over = (
-            task
-            for item in self._by_state("TASK#CLAIMED")
-            if (task := Task.model_validate(item)).lease_is_over() and task.annotator != annotator
-        )
+        claimed = (Task.model_validate(item) for item in self._by_state("TASK#CLAIMED"))
+        over = (task for task in claimed if task.lease_is_over() and task.annotator != annotator)
         waiting = (Task.model_validate(item) for item in self._by_state("TASK#OPEN"))
-        for source in (over, waiting):
-            for task in source:
-                candidates.append(task)
-                if len(candidates) >= 4 * limit:
-                    break
+        # More than asked for: some of them this person may not take.
+        candidates = list(itertools.islice(itertools.chain(over, waiting), 4 * limit))
         seats = self._seats(annotator, candidates)
         free = [
-            task for task in candidates if seats.get(_seat_sk(task, annotator), task.task_id) == task.task_id
+            task for task in candidates if seats.get(_seat(task, annotator), task.task_id) == task.task_id
         ]
         free.sort(key=lambda task: task.avoid.count(annotator))
         return free[:limit]
@@ -336,12 +330,7 @@ class LabelingStore:
             gave another opinion on this area.
         """
         at = datetime.now(UTC)
-        seat = {
-            "pk": f"LABELING#{task.labeling_id}",
-            "sk": _seat_sk(task, annotator),
-            "task_id": task.task_id,
-            "annotator": annotator,
-        }
+        seat = {**_seat_key(task, annotator), "task_id": task.task_id, "annotator": annotator}
         return self._transact(
             [
                 self._check_open(task.labeling_id),
@@ -521,7 +510,7 @@ class LabelingStore:
         if released and task.saved_by != annotator:
             self.client.delete_item(
                 TableName=self.table,
-                Key=serialize({"pk": f"LABELING#{task.labeling_id}", "sk": _seat_sk(task, annotator)}),
+                Key=serialize(_seat_key(task, annotator)),
             )
         return released
 
@@ -547,13 +536,6 @@ class LabelingStore:
                 self._count(task, "SET tasks = tasks - :one", {":one": 1}),
             ]
         )
-
-    def demand_again(self, task: Task) -> bool:
-        """Open a task again whose answer was no work (`drawops.labeling.completion`), for anybody else.
-
-        The answer's boxes stay in S3; the task begins again from the model's.
-        """
-        raise NotImplementedError
 
     # ------------------------------------------------------------------ details
 
@@ -582,18 +564,18 @@ class LabelingStore:
             for item in page["Items"]:
                 yield _plain(item)
 
-    def _seats(self, annotator: str, tasks: Iterable[Task]) -> dict[str, str]:
-        """Seat key -> task, of the seats that this person has among the areas of `tasks`."""
-        keys = {(f"LABELING#{task.labeling_id}", _seat_sk(task, annotator)) for task in tasks}
+    def _seats(self, annotator: str, tasks: Iterable[Task]) -> dict[tuple[str, str], str]:
+        """Seat -> task, of the seats that this person has in the areas of `tasks`."""
+        keys = {_seat(task, annotator) for task in tasks}
         wanted = [serialize({"pk": pk, "sk": sk}) for pk, sk in sorted(keys)]
-        found: dict[str, str] = {}
+        found: dict[tuple[str, str], str] = {}
         while wanted:
             answer = self.client.batch_get_item(
                 RequestItems={self.table: {"Keys": wanted[:100], "ConsistentRead": True}}
             )
             for item in answer["Responses"].get(self.table, []):
                 seat = deserialize(item)
-                found[seat["pk"] + seat["sk"]] = seat["task_id"]
+                found[seat["pk"], seat["sk"]] = seat["task_id"]
             left = answer.get("UnprocessedKeys", {}).get(self.table)
             wanted = [*(left["Keys"] if left else []), *wanted[100:]]
         return found
@@ -725,8 +707,13 @@ def _task_key(task_id: str) -> dict[str, str]:
     return {"pk": f"LABELING#{labeling_of(task_id)}", "sk": f"TASK#{task_id}"}
 
 
-def _seat_sk(task: Task, annotator: str) -> str:
-    return f"SEAT#{task.round}#{task.area_number}#{annotator}"
+def _seat(task: Task, annotator: str) -> tuple[str, str]:
+    return f"LABELING#{task.labeling_id}", f"SEAT#{task.round}#{task.area_number}#{annotator}"
+
+
+def _seat_key(task: Task, annotator: str) -> dict[str, str]:
+    pk, sk = _seat(task, annotator)
+    return {"pk": pk, "sk": sk}
 
 
 def _labeling_item(labeling: Labeling) -> dict[str, Any]:

@@ -20,8 +20,10 @@ from drawops.contracts.reading import (
     TextSource,
     Timings,
 )
+from drawops.keys import drawing_id
 from drawops.labeling.store import Labeling
 
+DATA = "data"
 WIDTH, HEIGHT = 2_000, 1_200
 
 
@@ -54,13 +56,13 @@ def result(texts: list[Text], name: str = "unit 40/sheet.png") -> DrawingResult:
             ),
         ),
         timings=Timings(total=0),
-        drawing_id="d-" + "0" * 20,
+        drawing_id=drawing_id("raw", name),
         revision="1" * 20,
         source=Source(bucket="raw", key=name, version_id=None, sha256="1" * 64, size=1),
     )
 
 
-def grid(count: int = 12, doubtful: int = 6) -> DrawingResult:
+def grid(count: int = 12, doubtful: int = 6, name: str = "unit 40/sheet.png") -> DrawingResult:
     """A page with `count` texts in rows; the first `doubtful` are unsure."""
     return result(
         [
@@ -68,7 +70,8 @@ def grid(count: int = 12, doubtful: int = 6) -> DrawingResult:
                 number, 50 + 150 * (number % 12), 60 + 90 * (number // 12), 0.5 if number < doubtful else 0.99
             )
             for number in range(count)
-        ]
+        ],
+        name,
     )
 
 
@@ -113,6 +116,12 @@ def accept_all(boxes: tuple[Box, ...]) -> tuple[Box, ...]:
         box.model_copy(update={"state": BoxState.ACCEPTED}) if box.state is BoxState.UNSURE else box
         for box in boxes
     )
+
+
+def drawn(name: str, x: float, y: float, string: str = "NEW") -> Box:
+    """A box that a person drew."""
+    quad = ((x, y), (x + 80, y), (x + 80, y + 20), (x, y + 20))
+    return Box(id=name, quad=quad, text=string, state=BoxState.DRAWN)
 
 
 def as_json(body: str) -> dict[str, Any]:
