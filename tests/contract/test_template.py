@@ -168,7 +168,7 @@ def test_with_the_own_labeling_page_nothing_of_ground_truth_exists(template: dic
     }
     ours = {
         "GroundTruthRole", "PrepareLabelingTaskFunction", "ConsolidateAnnotationsFunction",
-        "StartLabelingJobFunction", "CollectLabelingJobFunction",
+        "StartLabelingJobFunction", "CollectLabelingJobFunction", "CollectErrorsAlarm",
     }  # fmt: skip
     conditional = {
         name for name, resource in template["Resources"].items()
