@@ -19,6 +19,7 @@ from drawops_local.sagemaker.workteams import TEAM_ARN
 from moto import mock_aws
 
 OBJECTS = 12
+OUTPUT = "out/job/manifests/output/output.manifest"
 
 
 class Killed(BaseException):
@@ -136,7 +137,9 @@ class Machine:
         return self.store.get(KIND, "job") or {}
 
     def output(self) -> list[dict[str, Any]]:
-        body = self.s3.get_object(Bucket="bucket", Key="out/job/manifests/output/output.manifest")["Body"].read()
+        body = self.s3.get_object(Bucket="bucket", Key=OUTPUT)[
+            "Body"
+        ].read()
         return [json.loads(line) for line in body.decode().splitlines()]
 
     def responses(self) -> list[str]:
@@ -163,7 +166,7 @@ def test_a_job_that_is_killed_at_any_call_goes_on_to_the_same_end(tmp_path: Path
     assert whole.functions.consolidated == [str(number) for number in range(OBJECTS)]
     every = max(1, whole.calls // 10)
     for calls in range(0, whole.calls, every):
-        for key in [*whole.responses(), "out/job/manifests/output/output.manifest"]:
+        for key in [*whole.responses(), OUTPUT]:
             s3.delete_object(Bucket="bucket", Key=key)
         machine = Machine(tmp_path / str(calls), s3)
         machine.process(create=True, calls=calls)
