@@ -70,7 +70,7 @@ class Labeling(Contract):
     pyramid_tile_size: int | None = None
     pyramid_overlap: int | None = None
     failure: str | None = None
-    result: dict[str, Any] | None = Field(default=None, description="Figures of the consolidation.")
+    result: str | None = Field(default=None, description="JSON of what the consolidation found.")
     created_at: str
     updated_at: str
 
@@ -207,21 +207,16 @@ class LabelingStore:
             raise
         return True
 
-    def done(self, labeling_id: str, result: Mapping[str, Any]) -> None:
-        """SUBMITTED -> DONE; again on a labeling that is DONE it changes nothing but `updated_at`.
+    def done(self, labeling_id: str, result: str) -> None:
+        """SUBMITTED -> DONE.
 
         Args:
-            result: figures that DynamoDB can keep (no floats inside nested values).
+            result: JSON of what the consolidation found.
 
         Raises:
             Conflict: the labeling is in another state.
         """
-        self._move(
-            labeling_id,
-            (LabelingState.SUBMITTED, LabelingState.DONE),
-            LabelingState.DONE,
-            {"result": dict(result)},
-        )
+        self._move(labeling_id, (LabelingState.SUBMITTED,), LabelingState.DONE, {"result": result})
 
     def send_back(self, labeling_id: str, round_: int, tasks: Iterable[Task]) -> bool:
         """SUBMITTED -> OPEN for the round after `round_`, with these tasks.

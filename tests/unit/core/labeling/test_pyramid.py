@@ -65,10 +65,12 @@ def test_a_large_directory_takes_few_requests(s3: "S3Client", calls: list[str]) 
 
 def test_a_zip64_file_is_read(s3: "S3Client") -> None:
     written = io.BytesIO(szi())
-    with zipfile.ZipFile(written, "a") as archive:
-        # force_zip64 writes the long extra field; its length differs from the one in the directory.
-        with archive.open("page/page_files/12/0_0.webp", "w", force_zip64=True) as entry:
-            entry.write(b"long tile")
+    # force_zip64 writes the long extra field; its length differs from the one in the directory.
+    with (
+        zipfile.ZipFile(written, "a") as archive,
+        archive.open("page/page_files/12/0_0.webp", "w", force_zip64=True) as entry,
+    ):
+        entry.write(b"long tile")
     assert put(s3, written.getvalue()).tile(12, 0, 0) == b"long tile"
 
 
