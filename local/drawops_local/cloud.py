@@ -202,9 +202,18 @@ class Cloud:
         return _request(self.endpoint + _MINISTACK_HEALTH)
 
     def deploy(
-        self, root: Path, progress: Progress = print, *, template: Path | None = None, build: bool = True
+        self,
+        root: Path,
+        progress: Progress = print,
+        *,
+        template: Path | None = None,
+        build: bool = True,
+        parameters: Mapping[str, str] | None = None,
     ) -> None:
         """``sam build`` and ``sam deploy --config-env local`` against this cloud.
+
+        Args:
+            parameters: of the template, besides those that samconfig.toml sets for the local cloud.
 
         Raises:
             CloudFailed: SAM failed; the message holds the end of what it said, the log all of it.
@@ -224,6 +233,13 @@ class Cloud:
             "--no-confirm-changeset",
             "--no-fail-on-empty-changeset",
         ]
+        if parameters:
+            # SAM takes either the file's parameters or the command line's, never both.
+            overrides = {
+                **dict(item.split("=", 1) for item in self._settings(root).get("parameter_overrides", [])),
+                **parameters,
+            }
+            arguments += ["--parameter-overrides", *(f"{name}={value}" for name, value in overrides.items())]
         self._run_sam([str(sam), *arguments], root, variables, "sam-deploy")
         self.snapshot()
 
@@ -391,10 +407,16 @@ class Cloud:
 
     # -- sam ----------------------------------------------------------------------------------------
 
+    @staticmethod
+    def _settings(root: Path) -> dict[str, Any]:
+        """The ``local`` section of samconfig.toml for ``sam deploy``."""
+        settings = tomllib.loads((root / "samconfig.toml").read_text())
+        found: dict[str, Any] = settings.get("local", {}).get("deploy", {}).get("parameters", {})
+        return found
+
     def _ensure_artifact_bucket(self, root: Path) -> None:
         """Create the bucket that the ``local`` section of samconfig.toml uploads to."""
-        settings = tomllib.loads((root / "samconfig.toml").read_text())
-        bucket = settings.get("local", {}).get("deploy", {}).get("parameters", {}).get("s3_bucket")
+        bucket = self._settings(root).get("s3_bucket")
         if bucket:
             # In us-east-1 creating one's own bucket again succeeds.
             self.client("s3").create_bucket(Bucket=bucket)

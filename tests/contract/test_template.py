@@ -159,3 +159,33 @@ def test_every_alarm_tells_somebody(template: dict[str, Any]) -> None:
     for alarm in alarms:
         assert alarm["Properties"]["AlarmActions"] == [{"Ref": "AlarmTopic"}]
         assert alarm["Properties"]["AlarmDescription"]
+
+
+def test_with_the_own_labeling_page_nothing_of_ground_truth_exists(template: dict[str, Any]) -> None:
+    assert template["Parameters"]["LabelingBackend"]["Default"] == "own"
+    assert template["Conditions"]["UsesGroundTruth"] == {
+        "Fn::Equals": [{"Ref": "LabelingBackend"}, "ground-truth"]
+    }
+    ours = {
+        "GroundTruthRole", "PrepareLabelingTaskFunction", "ConsolidateAnnotationsFunction",
+        "StartLabelingJobFunction", "CollectLabelingJobFunction", "CollectErrorsAlarm",
+    }  # fmt: skip
+    conditional = {
+        name for name, resource in template["Resources"].items()
+        if resource.get("Condition") == "UsesGroundTruth"
+    }  # fmt: skip
+    assert conditional == ours
+
+
+def test_only_a_private_team_can_be_given_drawings(
+    template: dict[str, Any], functions: dict[str, dict[str, Any]]
+) -> None:
+    pattern = re.compile(template["Parameters"]["LabelingWorkteamArn"]["AllowedPattern"])
+    team = "arn:aws:sagemaker:eu-central-1:123456789012:workteam/"
+    assert pattern.match(team + "private-crowd/readers")
+    assert not pattern.match(team + "public-crowd/default")
+    (creates,) = [
+        statement for statement in statements(functions["StartLabelingJobFunction"])
+        if statement["Action"] == "sagemaker:CreateLabelingJob"
+    ]  # fmt: skip
+    assert creates["Condition"] == {"StringEquals": {"sagemaker:WorkteamType": "private-crowd"}}

@@ -85,6 +85,10 @@ class LabelingRuns:
         """Work on a job in the background; a job that is being worked on takes note of its new status."""
         self._pool.submit(self._guarded, name)
 
+    def wait(self) -> None:
+        """Until every job that was started has ended; nothing can be started afterwards."""
+        self._pool.shutdown(wait=True)
+
     def stop(self) -> None:
         """Leave all jobs as they are."""
         self._stopping.set()

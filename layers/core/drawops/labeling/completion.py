@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, Field
 
-from drawops.contracts.labeling import Area, Box, BoxState, LabelingState
+from drawops.contracts.labeling import Area, Backend, Box, BoxState, LabelingState
 from drawops.contracts.labels import UNREADABLE, Label, LabelSource, PageLabels
 from drawops.contracts.reading import Contract
 from drawops.errors import Conflict, NotReady
@@ -73,6 +73,7 @@ class Consolidated(Contract):
     revision: str
     page: int
     project: str
+    backend: Backend = Backend.OWN
     round: int
     outcome: Outcome
     labels_key: str | None = None
@@ -308,6 +309,7 @@ def _outcome(
         revision=labeling.revision,
         page=labeling.page,
         project=labeling.project,
+        backend=labeling.backend,
         round=round_,
         outcome=outcome,
         disputed=sum(len(answer.disputed) for answer in answers),
