@@ -87,7 +87,8 @@ def page(found: dict[str, list[report.SheetResult]]) -> Iterator[str]:
     yield "# The real sheets: recall by angle and height, kinds of error"
     yield ""
     yield "Written by `python -m benchmarks.real_sheets`; do not edit. Pictures only, no PDF text layer; read"
-    yield f"with {', '.join(whole.models)}. Figures as in [evaluation](../evaluation.md): place and exact string."
+    yield f"with {', '.join(whole.models)}. Figures as in [evaluation](../evaluation.md): place "
+    yield "and exact string."
     yield ""
     yield table(
         ("", "sheets", "texts", "read", "P", "R", "F1", "detection F1", "CER", "ECE", "seconds"),
