@@ -135,8 +135,6 @@ def _convert(
 
 def _line_reader(model: Path) -> "LineReader":
     from drawops_vision.artifact import Model
-    from drawops_vision.rasterise import LineReader
     from drawops_vision.recognise import Recogniser
 
-    loaded = Model(model)
-    return LineReader(Recogniser(loaded).lines, frozenset(loaded.classes))
+    return Recogniser(Model(model)).line_reader()

@@ -98,11 +98,7 @@ class Reader:
         pages: list[reading.Page] = []
         measured: dict[str, Features] = {}
         warnings: list[reading.Warning] = []
-        line_reader = rasterise.LineReader(
-            lambda lines: [(one.text, one.confidence) for one in self._recogniser.lines(lines, check)],
-            frozenset(self._model.classes),
-        )
-        images = rasterise.pages(data, self._limits, line_reader)
+        images = rasterise.pages(data, self._limits, self._recogniser.line_reader(check))
         while True:
             check()
             before = time.perf_counter()
