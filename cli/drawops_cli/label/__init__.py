@@ -6,7 +6,7 @@ from typing import Any
 import typer
 
 from drawops_cli.help import unwrapped
-from drawops_cli.label import assign, cancel, export, invite, request
+from drawops_cli.label import assign, cancel, export, invite, request, select, status
 from drawops_cli.label import open as open_page
 
 HELP = """Correct what was read with too little confidence, and make data sets of it.
@@ -20,7 +20,9 @@ HELP = """Correct what was read with too little confidence, and make data sets o
 """
 
 VERBS: tuple[tuple[str, Callable[..., Any]], ...] = (
+    ("status", status.status),
     ("request", request.request),
+    ("select", select.select),
     ("open", open_page.open_page),
     ("invite", invite.invite),
     ("assign", assign.assign),
