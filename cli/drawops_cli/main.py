@@ -1,6 +1,5 @@
 """The `drawops` command: one module a verb, put together here."""
 
-import inspect
 import signal
 from typing import Any
 
@@ -8,6 +7,7 @@ import typer
 import typer.core
 
 from drawops_cli import (
+    dataset,
     demo,
     down,
     evaluate,
@@ -23,6 +23,7 @@ from drawops_cli import (
 )
 from drawops_cli.console import err
 from drawops_cli.failures import Failure, translated
+from drawops_cli.help import unwrapped
 
 
 class _Group(typer.core.TyperGroup):
@@ -42,12 +43,6 @@ class _Group(typer.core.TyperGroup):
             raise typer.Exit(128 + number) from None
 
 
-def _unwrapped(text: str) -> str:
-    """Join the lines of each paragraph, so that help fits any terminal; one after a \\b stays as it is."""
-    paragraphs = inspect.cleandoc(text).split("\n\n")
-    return "\n\n".join(each if each.startswith("\b") else each.replace("\n", " ") for each in paragraphs)
-
-
 HELP = """Read engineering drawings: drop a drawing, get its text.
 
 \b
@@ -62,7 +57,7 @@ Every verb but up, down and demo works on AWS as well: add --stack NAME (or set 
 
 app = typer.Typer(
     cls=_Group,
-    help=_unwrapped(HELP),
+    help=unwrapped(HELP),
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
@@ -78,7 +73,9 @@ VERBS = {
 
 for _panel, _verbs in VERBS.items():
     for _verb in _verbs:
-        app.command(_verb.__name__, help=_unwrapped(_verb.__doc__ or ""), rich_help_panel=_panel)(_verb)
+        app.command(_verb.__name__, help=unwrapped(_verb.__doc__ or ""), rich_help_panel=_panel)(_verb)
+
+app.add_typer(dataset.app, name="dataset", rich_help_panel="Data sets")
 
 
 if __name__ == "__main__":

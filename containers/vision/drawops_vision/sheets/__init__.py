@@ -24,12 +24,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
+import pyvips  # type: ignore[import-untyped]
 from PIL import Image as Pillow
 
 from drawops_vision.sheets import isometric, mechanical, pid
 from drawops_vision.sheets.model import Drawing
 from drawops_vision.sheets.pdf import scanned_pdf, vector_pdf
-from drawops_vision.sheets.raster import LITTLE_SKEW, Image, Transform, render
+from drawops_vision.sheets.raster import LITTLE_SKEW, MM_PER_INCH, Image, Transform, render
 from drawops_vision.sheets.scan import Look, Scanner
 from drawops_vision.sheets.truth import TruthText, label_line, truth
 
@@ -89,8 +90,13 @@ class Sheet:
 
     def png(self) -> bytes:
         """Grey PNG that states its resolution."""
-        # Grain does not compress, so trying harder only takes longer.
-        return self._save("PNG", compress_level=1 if self.scanner else 3)
+        # By libvips, five times as fast as Pillow. Grain does not compress, so trying harder only takes long;
+        # white paper needs no filter.
+        picture = pyvips.Image.new_from_array(self.image)
+        picture = picture.copy(xres=self.dpi / MM_PER_INCH, yres=self.dpi / MM_PER_INCH)
+        if self.scanner:
+            return bytes(picture.pngsave_buffer(compression=1, filter="up"))
+        return bytes(picture.pngsave_buffer(compression=3, filter="none"))
 
     def jpeg(self, quality: int | None = None) -> bytes:
         """Grey JPEG; by default of the scanner's quality, or 90 for the clean look."""

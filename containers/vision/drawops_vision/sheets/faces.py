@@ -37,6 +37,8 @@ Stroke = list[tuple[float, float]]
 CURVE_STEPS = 6
 UNITS_PER_EM = 2000
 CAPITALS_PER_EM = 0.7
+MEASURED = 4096
+"""Strings of a face whose measures are kept."""
 EPOCH = 0
 """Creation date of generated fonts; a constant, because a clock would make PDFs differ between runs."""
 ALPHABET = "".join(chr(code) for code in range(32, 127)) + "ÄÖÜäöüß°±Ø²³½¼¾µ×≤≥"
@@ -108,6 +110,7 @@ class Glyph:
         self.contours: tuple[Contour, ...] = tuple(
             np.asarray(ring.coords, dtype=np.float64)[:-1] for ring in _rings(area)
         )
+        self.points: Contour = np.concatenate(self.contours) if self.contours else np.empty((0, 2))
         self.bounds: tuple[float, float, float, float] | None = None
         if not area.is_empty:
             left, bottom, right, top = area.bounds
@@ -131,6 +134,9 @@ class Face:
         self._make_ttf = ttf
         self._find = glyph
         self._glyphs: dict[str, Glyph] = {}
+        # A text is measured at every place that is tried for it.
+        self._width = lru_cache(MEASURED)(self._measure_width)
+        self._ink = lru_cache(MEASURED)(self._measure_ink)
 
     @cached_property
     def ttf(self) -> bytes:
@@ -155,6 +161,9 @@ class Face:
 
         `spacing`, here and below, is what is added between two characters.
         """
+        return self._width(string, spacing)
+
+    def _measure_width(self, string: str, spacing: float) -> float:
         return sum(self.glyph(character).advance for character in string) + spacing * (len(string) - 1)
 
     def ink(self, string: str, spacing: float = 0.0) -> tuple[float, float, float, float]:
@@ -163,6 +172,9 @@ class Face:
         Raises:
             ValueError: `string` leaves no ink (empty or only spaces).
         """
+        return self._ink(string, spacing)
+
+    def _measure_ink(self, string: str, spacing: float) -> tuple[float, float, float, float]:
         position = 0.0
         boxes: list[tuple[float, float, float, float]] = []
         for character in string:
@@ -176,15 +188,26 @@ class Face:
         lefts, bottoms, rights, tops = zip(*boxes, strict=True)
         return min(lefts), min(bottoms), max(rights), max(tops)
 
-    def outlines(self, string: str, spacing: float = 0.0) -> list[Contour]:
-        """Closed contours (n, 2) of the whole string in capital heights, y up, for an even-odd fill."""
-        contours: list[Contour] = []
+    def outlines(self, string: str, spacing: float = 0.0) -> tuple[Contour, list[int]]:
+        """Closed contours of the whole string in capital heights, y up, for an even-odd fill.
+
+        Returns:
+            All their points (n, 2), one contour after the other, and how many each has.
+        """
+        parts: list[Contour] = []
+        lengths: list[int] = []
+        offsets: list[float] = []
         position = 0.0
         for character in string:
             glyph = self.glyph(character)
-            contours.extend(contour + np.array((position, 0.0)) for contour in glyph.contours)
+            if glyph.contours:
+                parts.append(glyph.points)
+                lengths += [len(contour) for contour in glyph.contours]
+                offsets.append(position)
             position += glyph.advance + spacing
-        return contours
+        points = np.concatenate(parts)
+        points[:, 0] += np.repeat(offsets, [len(part) for part in parts])
+        return points, lengths
 
 
 @lru_cache
@@ -321,7 +344,7 @@ def _rings(area: BaseGeometry) -> list[shapely.LinearRing]:
 
 def _hershey(name: str, lean: float) -> dict[str, tuple[list[Stroke], float]]:
     """Strokes and advance of every character, in capital heights."""
-    found = _strokes(name)
+    found = dict(_strokes(name))
     _compose(found, _strokes("greeks"))
     return {
         character: ([[(x + y * lean, y) for x, y in stroke] for stroke in strokes], advance)
@@ -329,6 +352,7 @@ def _hershey(name: str, lean: float) -> dict[str, tuple[list[Stroke], float]]:
     }
 
 
+@lru_cache
 def _strokes(name: str) -> dict[str, tuple[list[Stroke], float]]:
     fonts = HersheyFonts()
     fonts.load_default_font(name)
@@ -436,13 +460,12 @@ def _area(glyph_set: Any, name: str, scale: float) -> BaseGeometry:  # noqa: ANN
     rings = [shapely.LinearRing(contour) for contour in _flatten(pen.value)]
     if not rings:
         return shapely.Polygon()
-    turns = [(shapely.make_valid(shapely.Polygon(ring)), 1 if ring.is_ccw else -1) for ring in rings]
-    faces = shapely.polygonize([shapely.node(shapely.MultiLineString(rings))]).geoms
-    ink = [
-        face
-        for face in faces
-        if sum(turn for area, turn in turns if shapely.contains(area, shapely.point_on_surface(face)))
-    ]
+    areas = np.array([shapely.make_valid(shapely.Polygon(ring)) for ring in rings])
+    turns = np.array([1 if ring.is_ccw else -1 for ring in rings])
+    shapely.prepare(areas)
+    faces = np.array(shapely.polygonize([shapely.node(shapely.MultiLineString(rings))]).geoms)
+    inside = shapely.contains(areas[:, None], shapely.point_on_surface(faces)[None, :])
+    ink = faces[turns @ inside != 0]
     return shapely.transform(shapely.union_all(ink), lambda points: points * scale)
 
 

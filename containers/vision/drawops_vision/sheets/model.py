@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
 from drawops_vision.sheets.faces import Face
@@ -112,6 +113,11 @@ class Text:
 
     def ink_quad(self) -> tuple[Point, Point, Point, Point]:
         """The tightest rectangle, turned with the text, around its ink: mm, clockwise from its top-left."""
+        return self._quad
+
+    @cached_property
+    def _quad(self) -> tuple[Point, Point, Point, Point]:
+        # Asked for a dozen times: when a place is looked for, when ink is marked, drawn and written down.
         u, v = self.origin()
         left, bottom, right, top = self.face.ink(self.string, self.spacing)
         wide = self.height * self.stretch
@@ -176,6 +182,7 @@ def dashes(points: Sequence[Point], pattern: Sequence[float]) -> list[tuple[Poin
     return pieces
 
 
+@lru_cache(maxsize=4096)
 def _direction(angle: float) -> tuple[float, float]:
     """Cosine and sine, exact at multiples of 90 degrees so that upright texts get upright quads."""
     exact = {0.0: (1.0, 0.0), 90.0: (0.0, 1.0), 180.0: (-1.0, 0.0), 270.0: (0.0, -1.0)}

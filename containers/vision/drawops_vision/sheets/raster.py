@@ -134,13 +134,12 @@ def _text(image: Image, text: Text, transform: Transform) -> None:
     if x1 <= x0 or y1 <= y0:
         return
     u, v = text.origin()
-    contours = text.face.outlines(text.string, text.spacing)
-    stacked = np.concatenate(contours)
-    local = stacked * (text.height * text.stretch, -text.height) + (u, v)
+    outlines, lengths = text.face.outlines(text.string, text.spacing)
+    local = outlines * (text.height * text.stretch, -text.height) + (u, v)
     turn = np.array([text.to_sheet((0.0, 0.0)), text.to_sheet((1.0, 0.0)), text.to_sheet((0.0, 1.0))])
     sheet = local @ (turn[1:] - turn[0]) + turn[0]
     fine = (transform.points(sheet) - (x0, y0)) * SUPERSAMPLING
-    parts = np.split(_fixed(fine), np.cumsum([len(contour) for contour in contours])[:-1])
+    parts = np.split(_fixed(fine), np.cumsum(lengths)[:-1])
     mask = np.zeros(((y1 - y0) * SUPERSAMPLING, (x1 - x0) * SUPERSAMPLING), dtype=np.uint8)
     cv2.fillPoly(mask, parts, 255, cv2.LINE_8, SUBPIXEL_BITS)
     cover = cv2.resize(mask, (int(x1 - x0), int(y1 - y0)), interpolation=cv2.INTER_AREA)

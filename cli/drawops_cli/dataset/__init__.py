@@ -1,0 +1,40 @@
+"""`drawops dataset`: one module a verb. A new verb is a module here and an entry in `VERBS`."""
+
+from collections.abc import Callable
+from typing import Any
+
+import typer
+
+from drawops_cli.dataset import exporting, getting, importing, inspecting, listing, synth
+from drawops_cli.help import unwrapped
+
+VERBS: tuple[tuple[str, Callable[..., Any]], ...] = (
+    ("list", listing.list_datasets),
+    ("get", getting.get),
+    ("synth", synth.synth),
+    ("import", importing.import_dataset),
+    ("inspect", inspecting.inspect),
+    ("export", exporting.export),
+)
+
+HELP = """Labelled data sets: fetch, generate, convert, look at, export.
+
+\b
+    drawops dataset list                                       what there is, and under which licence
+    drawops dataset synth --count 100 --out datasets/synth     generated sheets with exact labels
+    drawops dataset import pdf exports/ --out datasets/plant   labels out of vector PDFs
+    drawops dataset inspect datasets/plant                     what is in it, what looks wrong
+    drawops dataset export datasets/plant --out paddle         for PaddleOCR
+
+A data set is a folder: images/, Label.txt in PaddleOCR's format, dataset.json with licence and origin.
+"""
+
+app = typer.Typer(
+    help=unwrapped(HELP),
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+for _name, _verb in VERBS:
+    app.command(_name, help=unwrapped(_verb.__doc__ or ""))(_verb)
