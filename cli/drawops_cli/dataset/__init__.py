@@ -31,7 +31,7 @@ VERBS: tuple[tuple[str, Callable[..., Any]], ...] = (
     ("diff", versions.diff),
 )
 
-HELP = """Labelled data sets: fetch, generate, convert, look at, clean, export, and their versions on the platform.
+HELP = """Labelled data sets: fetch, generate, convert, look at, clean, export; and versions of them.
 
 \b
     drawops dataset list                                       what there is, and under which licence

@@ -179,6 +179,6 @@ def _print(made: CreatedVersion) -> None:
     for split, counts in statistics.by_split.items():
         if not counts.pages:
             err.print(
-                f"No page is for {split.value} yet: drawings are split by a hash, and more of them will fill it.",
+                f"No page is for {split.value} yet: drawings are split by a hash; more will fill it.",
                 soft_wrap=True,
             )
