@@ -5,7 +5,17 @@ from typing import Any
 
 import typer
 
-from drawops_cli.dataset import exporting, getting, importing, inspecting, listing, synth
+from drawops_cli.dataset import (
+    cleaning,
+    exporting,
+    getting,
+    importing,
+    inspecting,
+    listing,
+    publishing,
+    synth,
+    versions,
+)
 from drawops_cli.help import unwrapped
 
 VERBS: tuple[tuple[str, Callable[..., Any]], ...] = (
@@ -14,17 +24,23 @@ VERBS: tuple[tuple[str, Callable[..., Any]], ...] = (
     ("synth", synth.synth),
     ("import", importing.import_dataset),
     ("inspect", inspecting.inspect),
+    ("clean", cleaning.clean),
     ("export", exporting.export),
+    ("publish", publishing.publish),
+    ("versions", versions.versions),
+    ("diff", versions.diff),
 )
 
-HELP = """Labelled data sets: fetch, generate, convert, look at, export.
+HELP = """Labelled data sets: fetch, generate, convert, look at, clean, export; and versions of them.
 
 \b
     drawops dataset list                                       what there is, and under which licence
     drawops dataset synth --count 100 --out datasets/synth     generated sheets with exact labels
     drawops dataset import pdf exports/ --out datasets/plant   labels out of vector PDFs
     drawops dataset inspect datasets/plant                     what is in it, what looks wrong
+    drawops dataset clean datasets/plant --out clean           leave out what is wrong, with reasons
     drawops dataset export datasets/plant --out paddle         for PaddleOCR
+    drawops dataset publish clean --project unit-40            a new version, for training
 
 A data set is a folder: images/, Label.txt in PaddleOCR's format, dataset.json with licence and origin.
 """

@@ -50,6 +50,8 @@ FAINT = 40
 """Grey levels: less cannot be told from dirt."""
 SMALLEST = recognise.SMALLEST_TEXT
 """Pixels across a text with letters or digits."""
+_RIM = 3.0
+"""Pixels around a box that is hardly wider."""
 _TURNED_SURELY = 0.9
 _FAR = 1e6
 """Pixels; what lies so far off the page is not looked at."""
@@ -314,10 +316,14 @@ def _fault(label: Label, pixels: Pixels) -> tuple[Rule, str] | None:
     """What the picture says against a label."""
     if label.unreadable or not _can_be_cut(label, pixels):
         return None
-    across = geometry.sides(label.points)[1]
-    if across < SMALLEST and any(letter.isalnum() for letter in label.text):
+    if not any(letter.isalnum() for letter in label.text):
+        return None  # a dash may fill its box, and is as flat as it likes
+    along, across = geometry.sides(label.points)
+    if across < SMALLEST:
         return Rule.TOO_SMALL, f"{label.text!r} is {across:.1f} pixels high; nobody can read that."
-    contrast = _contrast(recognise.crop(pixels, _quad(label), 0.0))
+    # A stroke that fills a narrow box needs some paper beside it.
+    rim = _RIM / along if along < 3 * _RIM else 0.0
+    contrast = _contrast(recognise.crop(pixels, _quad(label), rim))
     if contrast < NOTHING:
         return Rule.NO_INK, f"Nothing is drawn where {label.text!r} is labelled."
     if contrast < FAINT:

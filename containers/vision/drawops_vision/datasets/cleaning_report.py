@@ -1,4 +1,4 @@
-"""What cleaning found, as one HTML file with pictures: the first few of every rule, the likeliest suspects."""
+"""What cleaning found, as one HTML file with pictures: the first few of every rule; suspects by score."""
 
 import base64
 import itertools

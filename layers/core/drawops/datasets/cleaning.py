@@ -50,8 +50,8 @@ _NARROW, _WIDE, _USUAL, _BLANK, _IDEOGRAPH = 0.4, 1.1, 0.8, 0.45, 1.1
 _NARROW_ONES = frozenset("iIl1jtfr.,:;'\"|!()[]{}/\\-°`·")
 _WIDE_ONES = frozenset("mwMW@%&—")
 # A string's width is off when it differs by this factor from the page's usual, and by so many deviations.
-_WIDTH_FACTOR = 2.2
-_DEVIATIONS = 5.0
+_WIDTH_FACTOR = 1.9
+_DEVIATIONS = 4.0
 # The fewer characters, the more a single one matters: factor for one character.
 _ONE_CHARACTER = 2.0
 _ENOUGH = 8
