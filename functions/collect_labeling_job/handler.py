@@ -5,7 +5,7 @@ from typing import Any
 from drawops import runtime
 from drawops.contracts.ground_truth import LabelingJobStateChange
 from drawops.contracts.workflow import jsonable
-from drawops.labeling.announcement import announcer
+from drawops.labeling.announcing import announcer
 from drawops.labeling.ground_truth.collection import Collector
 from drawops.labeling.store import LabelingStore
 from pydantic import BaseModel

@@ -187,6 +187,11 @@ class LabelingJobKeys:
         """Where Ground Truth writes the output manifest."""
         return f"{_GROUND_TRUTH}{self.job}/manifests/output/output.manifest"
 
+    @property
+    def worker_responses(self) -> str:
+        """Prefix of what Ground Truth writes for each answer of a worker."""
+        return f"{_GROUND_TRUTH}{self.job}/annotations/worker-response/"
+
     def answer(self, object_id: str, worker: str) -> str:
         """A worker's answer to a data object; ids that could lead elsewhere are hashed."""
         return f"{_GROUND_TRUTH}{self.job}/answers/{_plain(object_id)}/{_plain(worker)}.json"

@@ -137,9 +137,7 @@ class Machine:
         return self.store.get(KIND, "job") or {}
 
     def output(self) -> list[dict[str, Any]]:
-        body = self.s3.get_object(Bucket="bucket", Key=OUTPUT)[
-            "Body"
-        ].read()
+        body = self.s3.get_object(Bucket="bucket", Key=OUTPUT)["Body"].read()
         return [json.loads(line) for line in body.decode().splitlines()]
 
     def responses(self) -> list[str]:

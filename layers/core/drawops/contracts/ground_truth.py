@@ -178,6 +178,7 @@ class AreaAnswers(Contract):
     """What the post-annotation function returns for a data object; stands in the output manifest."""
 
     schema_version: Literal["1.0"] = "1.0"
+    object_id: str = Field(default="", description="Ground Truth's name for the data object.")
     answers: tuple[StoredAnswer, ...] = ()
     problems: tuple[Problem, ...] = ()
 

@@ -97,7 +97,8 @@ class _Reader:
                 )
                 taken.add(name)
                 text = "" if label in self._form.unreadable else self._form.texts.get(label, "")
-                boxes.append(Box(id=name, quad=quad, text=text or UNREADABLE, state=BoxState.DRAWN))
+                state = BoxState.DRAWN if text else BoxState.UNREADABLE
+                boxes.append(Box(id=name, quad=quad, text=text or UNREADABLE, state=state))
         return boxes
 
     def complain_about_the_rest(self, numbers: set[str]) -> None:

@@ -5,7 +5,8 @@ An area with fewer answers than tasks gives up the further opinions; an area wit
 tasks are named: a job with a higher `attempt` asks again.
 """
 
-import itertools
+import json
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
@@ -23,11 +24,12 @@ from drawops.contracts.ground_truth import (
     StoredAnswer,
     WorkerReport,
 )
-from drawops.contracts.labeling import Box, BoxState, TaskState
-from drawops.datasets.geometry import overlapping_pairs
+from drawops.contracts.labeling import TaskState
 from drawops.errors import InvalidResult
 from drawops.keys import LabelingJobKeys
 from drawops.labeling import boxes as saved
+from drawops.labeling.agreement import Rate, measure, merged
+from drawops.labeling.consolidation import Opinion, units
 from drawops.labeling.ground_truth import answers, forms
 from drawops.labeling.ground_truth.job import name_prefix
 from drawops.labeling.ground_truth.manifests import AnsweredArea, read_output
@@ -38,8 +40,9 @@ from drawops.labeling.store import LabelingStore, Task
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-SAME_PLACE = 0.5
-"""IoU from which two workers mean the same place."""
+_log = logging.getLogger(__name__)
+_DAY = 86_400.0
+MAX_RESPONSE_BYTES = 8 * 2**20
 MAX_MANIFEST_BYTES = 200 * 2**20
 _NAMED = 200
 """Broken lines and problems that a report names, each; a function may return 6 MB at most."""
@@ -77,7 +80,7 @@ class Collector:
             InvalidResult: the job says it is complete, but its output manifest is missing or too big.
         """
         job, status = event.job, event.detail.status
-        collection = _Collection(job, status)
+        collection = _Collection(job, status, WorkingTimes(self._s3, self._bucket, job))
         if not job.startswith(self._prefix) or status not in _ENDED:
             return collection.report()
         labelings = set()
@@ -119,12 +122,15 @@ class Collector:
         collection.compare(given)
         waiting = [task for task in tasks if task.state is TaskState.OPEN]
         known = {task.annotator for task in tasks if task.state is TaskState.SUBMITTED}
-        for worker, boxes in given:
+        for opinion in given:
+            worker = opinion.annotator
             if worker in known or not waiting:
                 continue
             task = waiting.pop(0)
             try:
-                self._service.answer(task.task_id, worker, boxes)
+                self._service.answer(
+                    task.task_id, worker, opinion.boxes, seconds=collection.seconds(line, worker)
+                )
             except Refusal as refusal:
                 reason = f"Task {task.task_id}: {refusal}"
                 collection.problems.append(Problem(worker=worker, reason=reason))
@@ -146,10 +152,8 @@ class Collector:
         if labeling is not None and self._store.all_submitted(labeling_id):
             self._announce(submitted_event(labeling))
 
-    def _answers(
-        self, line: AnsweredArea, tasks: Sequence[Task], collection: "_Collection"
-    ) -> list[tuple[str, tuple[Box, ...]]]:
-        """Worker and boxes of every usable answer to an area, in the order of the workers' ids."""
+    def _answers(self, line: AnsweredArea, tasks: Sequence[Task], collection: "_Collection") -> list[Opinion]:
+        """Every usable answer to an area, in the order of the workers' ids."""
         if line.answers is None:
             if line.failure:
                 collection.problems.append(Problem(worker=None, reason=f"Line {line.line}: {line.failure}"))
@@ -169,7 +173,7 @@ class Collector:
                 continue
             for reason in answer.problems:
                 collection.problems.append(Problem(worker=stored.worker, reason=reason))
-            given.append((stored.worker, answer.boxes))
+            given.append(Opinion(stored.worker, answer.boxes))
         return given
 
     def _form(self, stored: StoredAnswer) -> FilledForm:
@@ -187,22 +191,24 @@ class Collector:
 class _Collection:
     """What is collected while a manifest is read."""
 
-    def __init__(self, job: str, status: str) -> None:
+    def __init__(self, job: str, status: str, times: "WorkingTimes") -> None:
         self._job = job
         self._status = status
+        self._times = times
         self.submitted: dict[str, str] = {}
         self.unanswered: list[str] = []
         self.broken: list[BrokenLine] = []
         self.problems: list[Problem] = []
-        self._compared: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
+        self._compared: dict[str, Rate] = {}
 
-    def compare(self, given: Sequence[tuple[str, tuple[Box, ...]]]) -> None:
+    def seconds(self, line: AnsweredArea, worker: str) -> float:
+        """How long the worker was at this area; 0: unknown."""
+        object_id = line.answers.object_id if line.answers else ""
+        return self._times.seconds(object_id, worker)
+
+    def compare(self, opinions: Sequence[Opinion]) -> None:
         """Count, for every two workers of an area, where they agree."""
-        for (one, mine), (other, theirs) in itertools.combinations(given, 2):
-            compared, agreed = agreement(mine, theirs)
-            for worker in (one, other):
-                self._compared[worker][0] += compared
-                self._compared[worker][1] += agreed
+        self._compared = merged([self._compared, measure(units(opinions)).by_annotator])
 
     def report(self) -> CollectedLabelingJob:
         """The report; workers in the order of their ids."""
@@ -216,8 +222,8 @@ class _Collection:
                 WorkerReport(
                     worker=worker,
                     submitted=sum(of == worker for of in self.submitted.values()),
-                    compared=self._compared[worker][0],
-                    agreed=self._compared[worker][1],
+                    compared=self._compared.get(worker, Rate()).of,
+                    agreed=self._compared.get(worker, Rate()).count,
                 )
                 for worker in workers
             ),
@@ -226,24 +232,49 @@ class _Collection:
         )
 
 
-def agreement(mine: Sequence[Box], theirs: Sequence[Box]) -> tuple[int, int]:
-    """Texts that two people see at one place, or only one of them sees; and of these the ones they agree on.
+class WorkingTimes:
+    """How long workers worked, from the files that Ground Truth writes for each answer.
 
-    Agreed is the same string at the same place (IoU of `SAME_PLACE` or more, one to one). What both took away
-    is not counted; two who cannot read a text agree.
+    They lie at `annotations/worker-response/iteration-<n>/<object id>/<time>.json` and hold `answers` with
+    `workerId` and `timeSpentInSeconds` (Amazon SageMaker Developer Guide, "Labeling job output data").
     """
-    left = [box for box in mine if box.state is not BoxState.DELETED]
-    right = [box for box in theirs if box.state is not BoxState.DELETED]
-    pairs = overlapping_pairs([box.quad for box in left], [box.quad for box in right], SAME_PLACE)
-    matched: dict[int, int] = {}
-    taken: set[int] = set()
-    for i, j, _ in sorted(pairs, key=lambda pair: -pair[2]):
-        if i not in matched and j not in taken:
-            matched[i] = j
-            taken.add(j)
-    agreed = sum(_reads(left[i]) == _reads(right[j]) for i, j in matched.items())
-    return len(left) + len(right) - len(matched), agreed
 
+    def __init__(self, s3: "S3Client", data_bucket: str, job: str) -> None:
+        self._s3 = s3
+        self._bucket = data_bucket
+        self._prefix = LabelingJobKeys(job).worker_responses
+        self._files: defaultdict[str, list[str]] | None = None
+        self._known: dict[str, dict[str, float]] = {}
 
-def _reads(box: Box) -> str | None:
-    return None if box.state is BoxState.UNREADABLE else box.text
+    def seconds(self, object_id: str, worker: str) -> float:
+        """Seconds of a worker at a data object; 0 when nobody wrote it down. Never more than a day."""
+        if object_id not in self._known:
+            self._known[object_id] = self._read(object_id)
+        return self._known[object_id].get(worker, 0.0)
+
+    def _read(self, object_id: str) -> dict[str, float]:
+        found: dict[str, float] = {}
+        for key in self._listed()[object_id]:
+            try:
+                body = self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read(MAX_RESPONSE_BYTES)
+                for answer in json.loads(body)["answers"]:
+                    seconds = float(answer["timeSpentInSeconds"])
+                    if 0 < seconds <= _DAY:
+                        worker = str(answer["workerId"])
+                        found[worker] = found.get(worker, 0.0) + seconds
+            except (ValueError, KeyError, TypeError, RecursionError):
+                _log.warning("no working time in a worker's response")
+        return found
+
+    def _listed(self) -> defaultdict[str, list[str]]:
+        if self._files is None:
+            self._files = defaultdict(list)
+            pages = self._s3.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=self._prefix
+            )
+            for page in pages:
+                for entry in page.get("Contents", []):
+                    parts = entry["Key"].removeprefix(self._prefix).split("/")
+                    if len(parts) == 3:
+                        self._files[parts[1]].append(entry["Key"])
+        return self._files

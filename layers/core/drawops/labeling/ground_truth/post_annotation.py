@@ -102,7 +102,9 @@ def _answers(
             Bucket=data_bucket, Key=key, Body=form.model_dump_json().encode(), ContentType="application/json"
         )
         stored[worker] = StoredAnswer(worker=worker, key=key)
-    return AreaAnswers(answers=tuple(stored.values()), problems=tuple(problems))
+    return AreaAnswers(
+        object_id=annotated.dataset_object_id, answers=tuple(stored.values()), problems=tuple(problems)
+    )
 
 
 def _annotations(entries: Sequence[Any], problems: list[Problem]) -> list[Annotation]:

@@ -95,7 +95,8 @@ def test_an_added_place_becomes_a_box_of_its_own(form: Form) -> None:
 
 def test_an_added_place_without_a_string_marks_something_that_nobody_read(form: Form) -> None:
     form.more.append(("n1", [(600.0, 100.0), (700.0, 100.0), (700.0, 120.0), (600.0, 120.0)]))
-    assert form.submitted().boxes[3].text == "###"
+    added = form.submitted().boxes[3]
+    assert (added.text, added.state) == ("###", BoxState.UNREADABLE)
 
 
 def test_what_belongs_to_nothing_is_named_and_left_out(form: Form) -> None:

@@ -8,7 +8,6 @@ import pytest
 from drawops.contracts.labeling import Box, BoxState, LabelingState, TaskState
 from drawops.errors import InvalidResult
 from drawops.labeling import boxes as saved
-from drawops.labeling.ground_truth.collection import agreement
 from drawops.labeling.store import Labeling
 
 from tests.unit.core.labeling.conftest import DATA
@@ -115,8 +114,8 @@ def test_two_workers_answer_the_two_tasks_of_an_area_and_are_compared(
     tasks = ground_truth.store.tasks(double.labeling_id)
     assert [task.annotator for task in tasks] == ["private.anna", "private.ben"]
     figures = {worker.worker: (worker.submitted, worker.compared, worker.agreed) for worker in report.workers}
-    assert figures == {"private.anna": (1, 12, 11), "private.ben": (1, 12, 11)}
-    assert report.workers[0].agreement == pytest.approx(11 / 12)
+    assert figures == {"private.anna": (1, 6, 5), "private.ben": (1, 6, 5)}
+    assert report.workers[0].agreement == pytest.approx(5 / 6)
 
 
 def test_a_second_opinion_that_nobody_gave_is_given_up(ground_truth: GroundTruth, double: Labeling) -> None:
@@ -250,18 +249,21 @@ def test_a_form_that_vanished_or_was_damaged_costs_only_itself(
     assert [problem.reason.rpartition(" is ")[2] for problem in report.problems] == ["gone.", "damaged."]
 
 
-def label(name: str, x: float, text: str, state: BoxState = BoxState.ACCEPTED) -> Box:
-    quad = ((x, 0.0), (x + 80, 0.0), (x + 80, 20.0), (x, 20.0))
-    return Box(id=name, quad=quad, text=text, state=state)
-
-
-def test_agreement_counts_what_only_one_of_two_saw() -> None:
-    mine = [label("a", 0, "P-101"), label("b", 200, "V-2"), label("c", 400, "?", BoxState.UNREADABLE)]
-    theirs = [
-        label("a", 4, "P-101"),
-        label("b", 200, "V-2", BoxState.DELETED),
-        label("c", 400, "X", BoxState.UNREADABLE),
-        label("d", 600, "NEW", BoxState.DRAWN),
-    ]
-    assert agreement(mine, theirs) == (4, 2)
-    assert agreement([], []) == (0, 0)
+def test_working_time_is_taken_from_what_ground_truth_writes(
+    ground_truth: GroundTruth, double: Labeling
+) -> None:
+    (job,) = ground_truth.start(double)[0].jobs
+    ground_truth.work(job, {"private.anna": accepts, "private.ben": accepts})
+    responses = f"ground-truth/{job}/annotations/worker-response/iteration-1/0/"
+    for number, answer in enumerate(
+        [
+            {"workerId": "private.anna", "timeSpentInSeconds": 40.543, "answerContent": {}},
+            {"workerId": "private.ben", "timeSpentInSeconds": "long"},
+        ]
+    ):
+        ground_truth.s3.put_object(
+            Bucket=DATA, Key=f"{responses}{number}.json", Body=json.dumps({"answers": [answer]}).encode()
+        )
+    ground_truth.collect(job)
+    tasks = ground_truth.store.tasks(double.labeling_id)
+    assert {task.annotator: task.seconds for task in tasks} == {"private.anna": 40.543, "private.ben": 0}
