@@ -21,6 +21,8 @@ export class Sheet {
         this.viewer = new OpenSeadragon.Viewer({
             element,
             tileSources: tiles.source(onTileError),
+            // WebGL without a GPU (virtual machines, remote desktops) takes a second a frame; canvas never does.
+            drawer: "canvas",
             showNavigationControl: false,
             showNavigator: true,
             navigatorPosition: "BOTTOM_LEFT",
