@@ -41,6 +41,8 @@ export class Sheet {
             maxImageCacheCount: 400,
             zoomPerScroll: 1.25,
             imageLoaderLimit: 6,
+            tileRetryMax: 20,
+            tileRetryDelay: 3_000,
             gestureSettingsMouse: { clickToZoom: false, dblClickToZoom: false, flickEnabled: false },
             gestureSettingsPen: { clickToZoom: false },
         });
