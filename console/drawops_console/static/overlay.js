@@ -1,4 +1,4 @@
-// Thousands of boxes on one canvas above the sheet: one path a state, no element a box.
+// Thousands of boxes on one canvas above the sheet: a few paths, no element a box.
 import * as geometry from "./geometry.js";
 import { waits } from "./editor.js";
 
@@ -14,6 +14,8 @@ const STYLES = {
 };
 const SELECTED = "#0ea5e9";
 const DIMMED = "rgba(24, 26, 29, 0.5)";
+
+const CELL = 1_000; // page pixels
 
 /** Screen pixels: the frame's distance from the box, the knob's from the frame, half the size of handles. */
 const FRAME = 3;
@@ -32,25 +34,34 @@ export class Overlay {
         this.#index();
     }
 
-    /** Corner coordinates and upright bounds of every box, by style: rebuilt when boxes change. */
+    /**
+     * The boxes as paths in page pixels, one a style and cell of a grid: rebuilt when boxes change, and as they
+     * are in every frame of panning and zooming. A box lies in the cell of its first corner.
+     */
     #index() {
-        const groups = new Map();
+        const cells = new Map();
         for (const box of this.editor.boxes) {
             if (box.state === "DELETED" && this.editor.onlyUnsure) continue;
             const style = waits(box) ? "waiting" : box.state;
-            if (!groups.has(style)) groups.set(style, []);
-            groups.get(style).push(box);
+            const [[ax, ay], [bx, by], [cx, cy], [dx, dy]] = box.quad;
+            const name = `${style} ${Math.floor(ax / CELL)} ${Math.floor(ay / CELL)}`;
+            let cell = cells.get(name);
+            if (!cell) {
+                cell = { style, path: new Path2D(), left: ax, top: ay, right: ax, foot: ay, count: 0 };
+                cells.set(name, cell);
+            }
+            cell.path.moveTo(ax, ay);
+            cell.path.lineTo(bx, by);
+            cell.path.lineTo(cx, cy);
+            cell.path.lineTo(dx, dy);
+            cell.path.closePath();
+            cell.left = Math.min(cell.left, ax, bx, cx, dx);
+            cell.right = Math.max(cell.right, ax, bx, cx, dx);
+            cell.top = Math.min(cell.top, ay, by, cy, dy);
+            cell.foot = Math.max(cell.foot, ay, by, cy, dy);
+            cell.count += 1;
         }
-        this.groups = [...groups].map(([style, boxes]) => {
-            const corners = new Float64Array(boxes.length * 8);
-            const bounds = new Float64Array(boxes.length * 4);
-            boxes.forEach(({ quad }, i) => {
-                corners.set(quad.flat(), i * 8);
-                const { x, y, width, height } = geometry.bounds(quad);
-                bounds.set([x, y, x + width, y + height], i * 4);
-            });
-            return { style, corners, bounds, count: boxes.length };
-        });
+        this.cells = [...cells.values()];
         this.indexed = this.editor.boxes;
         this.indexedFilter = this.editor.onlyUnsure;
     }
@@ -67,32 +78,25 @@ export class Overlay {
         context.clearRect(0, 0, width, height);
         this.#dim(originX, originY, zoom);
 
-        // A few thousand comparisons take some hundredths of a millisecond: no tree of rectangles needed.
         const [left, top] = [-originX / zoom, -originY / zoom];
         const [right, foot] = [left + width / zoom, top + height / zoom];
         this.drawnBoxes = 0;
-        for (const { style, corners, bounds, count } of this.groups) {
-            const look = STYLES[style];
-            context.beginPath();
-            for (let i = 0, b = 0, c = 0; i < count; i += 1, b += 4, c += 8) {
-                if (bounds[b] > right || bounds[b + 2] < left || bounds[b + 1] > foot || bounds[b + 3] < top) continue;
-                this.drawnBoxes += 1;
-                context.moveTo(originX + corners[c] * zoom, originY + corners[c + 1] * zoom);
-                context.lineTo(originX + corners[c + 2] * zoom, originY + corners[c + 3] * zoom);
-                context.lineTo(originX + corners[c + 4] * zoom, originY + corners[c + 5] * zoom);
-                context.lineTo(originX + corners[c + 6] * zoom, originY + corners[c + 7] * zoom);
-                context.closePath();
-            }
+        context.setTransform(ratio * zoom, 0, 0, ratio * zoom, ratio * originX, ratio * originY);
+        for (const cell of this.cells) {
+            if (cell.left > right || cell.right < left || cell.top > foot || cell.foot < top) continue;
+            this.drawnBoxes += cell.count;
+            const look = STYLES[cell.style];
             if (look.fill) {
                 context.fillStyle = look.fill;
-                context.fill();
+                context.fill(cell.path);
             }
             // Far out a frame would hide its text.
-            context.lineWidth = zoom < 0.25 ? Math.min(look.width, 1) : look.width;
-            context.setLineDash(look.dash && zoom > 0.2 ? look.dash : []);
+            context.lineWidth = (zoom < 0.25 ? Math.min(look.width, 1) : look.width) / zoom;
+            context.setLineDash(look.dash && zoom > 0.2 ? look.dash.map((length) => length / zoom) : []);
             context.strokeStyle = look.stroke;
-            context.stroke();
+            context.stroke(cell.path);
         }
+        context.setTransform(ratio, 0, 0, ratio, 0, 0);
         context.setLineDash([]);
         this.#selection(originX, originY, zoom);
         if (this.rubber) this.#rubber(originX, originY, zoom);

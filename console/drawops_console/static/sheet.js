@@ -21,6 +21,8 @@ export class Sheet {
         this.viewer = new OpenSeadragon.Viewer({
             element,
             tileSources: tiles.source(onTileError),
+            // WebGL without a GPU (virtual machines, remote desktops) takes a second a frame; canvas never does.
+            drawer: "canvas",
             showNavigationControl: false,
             showNavigator: true,
             navigatorPosition: "BOTTOM_LEFT",
@@ -39,6 +41,8 @@ export class Sheet {
             maxImageCacheCount: 400,
             zoomPerScroll: 1.25,
             imageLoaderLimit: 6,
+            tileRetryMax: 20,
+            tileRetryDelay: 3_000,
             gestureSettingsMouse: { clickToZoom: false, dblClickToZoom: false, flickEnabled: false },
             gestureSettingsPen: { clickToZoom: false },
         });

@@ -37,7 +37,10 @@ export class Tiles {
         return tile;
     }
 
-    /** Tile source for OpenSeadragon. Bitmaps instead of its blob: URLs, which the page's policy forbids. */
+    /**
+     * Tile source for OpenSeadragon. It gets finished canvases: its own way makes blob: URLs and a blob: worker,
+     * which the page's policy forbids, and canvases that a GPU cannot keep (willReadFrequently).
+     */
     source(onError) {
         const tiles = this;
         const source = new OpenSeadragon.TileSource({
@@ -54,7 +57,14 @@ export class Tiles {
             tiles
                 .blob(level, x, y)
                 .then((blob) => createImageBitmap(blob))
-                .then((bitmap) => job.finish(bitmap, null, "imageBitmap"))
+                .then((bitmap) => {
+                    const canvas = document.createElement("canvas");
+                    [canvas.width, canvas.height] = [bitmap.width, bitmap.height];
+                    const context = canvas.getContext("2d", { alpha: false });
+                    context.drawImage(bitmap, 0, 0);
+                    bitmap.close();
+                    job.finish(context, null, "context2d");
+                })
                 .catch((error) => {
                     job.fail(String(error), null);
                     onError(error);
