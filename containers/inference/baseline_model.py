@@ -3,7 +3,7 @@
 The detection network is PaddleOCR's release, an ONNX file inside the `rapidocr` wheel (Apache-2.0). The wheel
 is taken from the package index, pinned by hash; nothing of it is installed or run. The recogniser lies beside
 this program, in `weights`: trained from the one in the same wheel by `containers/training`, which says how.
-What confidences mean (weights/calibration.json) is fitted by `benchmarks/calibration.py`.
+What confidences are reckoned from (weights/calibration.json) is fitted by `benchmarks/calibration.py`.
 
     python containers/inference/baseline_model.py --out model.tar.gz
 """
@@ -21,7 +21,7 @@ from drawops_vision import artifact
 WHEEL = "rapidocr==3.10.0"
 WHEEL_SHA256 = "2fc34e26cd0f48514804a94f8832283039c7334076bff60768b1fed9ad068050"
 NAME = "ppocr-v6-small"
-VERSION = "1.1.0"
+VERSION = "1.2.0"
 PARENT = "ppocr-v6-small/1.0.0"
 DETECTION = "rapidocr/models/PP-OCRv6_det_small.onnx"
 WEIGHTS = Path(__file__).parent / "weights"

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 from drawops_vision.artifact import Calibration
-from drawops_vision.confidence import confidences, features, fit
+from drawops_vision.confidence import confidences, doubtful, features, fit
 from drawops_vision.features import FEATURES
 from drawops_vision.reader import Reader
 from drawops_vision.recognise import Line, Recognised
@@ -74,6 +74,12 @@ def test_a_second_reading_that_says_something_else_speaks_against_the_first() ->
     same, other = (measured(WHOLE, again={0: replace(SAID, text=text)})[0] for text in ("PUMP 12", "PUMP 1Z"))
     assert (same["again"], same["differs"], other["differs"]) == (1, 0, 1)
     assert measured(WHOLE)[0]["again"] == 0
+
+
+def test_only_texts_with_a_doubtful_character_are_read_twice() -> None:
+    doubted = replace(WHOLE, line=replace(SAID, least=0.6))
+    sure = replace(WHOLE, line=replace(SAID, least=0.99))
+    assert doubtful([sure, doubted, sure]) == [1]
 
 
 def test_weights_say_how_confidence_follows_from_features() -> None:
