@@ -15,6 +15,7 @@ from drawops_vision import layout
 from drawops_vision.artifact import Model
 from drawops_vision.detect import session
 from drawops_vision.layout import Alternatives
+from drawops_vision.rasterise import LineReader
 
 # A crop this much taller than wide is read in both quarter turns, and the surer reading is kept.
 TALL = 1.5
@@ -183,6 +184,14 @@ class Recogniser:
     def warm_up(self) -> None:
         """Run once on an empty line, so that the first real one does not pay for it."""
         self.lines([np.full((48, 320), 255, np.uint8)])
+
+    def line_reader(self, check: Callable[[], None] = lambda: None) -> LineReader:
+        """What checks a PDF's text layer with this network; `check` as for `lines`."""
+
+        def read(images: list[NDArray[np.uint8]]) -> list[tuple[str, float]]:
+            return [(one.text, one.confidence) for one in self.lines(images, check)]
+
+        return LineReader(read, frozenset(self._classes))
 
     def lines(self, images: list[NDArray[np.uint8]], check: Callable[[], None] = lambda: None) -> list[Line]:
         """Recognise upright line images (H x W grey or H x W x 3 BGR).

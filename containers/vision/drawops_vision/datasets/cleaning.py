@@ -110,19 +110,19 @@ class LabelReader:
         """
         model = Model(folder)
         self.name = f"{model.manifest.name} {model.manifest.version}"
-        self._recogniser = recognise.Recogniser(model, threads)
+        self._lines = recognise.Recogniser(model, threads).line_reader().lines
         self._padding = model.manifest.preprocessing.crop_padding
-        self._calibration = model.manifest.calibration
 
     def read(self, pixels: Pixels, labels: Sequence[Label]) -> dict[str, Text]:
         """What is read in the boxes, by label id; labels with shapes that cannot be cut out are left out.
 
         A box is read as its label says, and when that gives another string, turned as well. `Text.quad`
-        begins where the string that was read does.
+        begins where the string that was read does. Confidences are the network's own: most of what a model's
+        calibration weighs is known of texts that were found on a page, not of boxes that somebody drew.
         """
         readable = [label for label in labels if _can_be_cut(label, pixels)]
         images = [recognise.crop(pixels, _quad(label), self._padding) for label in readable]
-        upright = self._recogniser.lines(images)
+        upright = self._lines(images)
         reads = dict(zip((label.id for label in readable), ((0, *read) for read in upright), strict=True))
         turned = [
             (label, first, np.ascontiguousarray(np.rot90(image, first)))
@@ -130,14 +130,13 @@ class LabelReader:
             if not label.unreadable and _plain(text) != _plain(label.text)
             for first in (1, 2, 3)
         ]
-        others = self._recogniser.lines([image for _, _, image in turned])
+        others = self._lines([image for _, _, image in turned])
         for (label, first, _), (text, confidence) in zip(turned, others, strict=True):
             _, known, before = reads[label.id]
             says_it = len(_plain(text)) > 1 and _plain(text) == _plain(label.text)
             surer = confidence >= _TURNED_SURELY and before < recognise.SURE and len(text) > 1
             if _plain(known) != _plain(label.text) and (says_it or (surer and confidence > before)):
                 reads[label.id] = (first, text, confidence)
-        knots = self._calibration
         found = {}
         for label in readable:
             first, text, confidence = reads[label.id]
@@ -149,7 +148,7 @@ class LabelReader:
                     "id": label.id,
                     "quad": quad,
                     "text": text,
-                    "confidence": float(np.interp(confidence, knots.network, knots.right)),
+                    "confidence": confidence,
                     "angle": geometry.angle([tuple(point) for point in quad]),
                     "source": TextSource.OCR,
                 }
