@@ -20,11 +20,11 @@ VERBS: tuple[tuple[str, Callable[..., Any]], ...] = (
 HELP = """Labelled data sets: fetch, generate, convert, look at, export.
 
 \b
-    drawops dataset list                                       what there is, and under which licence
-    drawops dataset synth --count 100 --out datasets/synth     generated sheets with exact labels
-    drawops dataset import pdf exports/ --out datasets/plant   labels out of vector PDFs
-    drawops dataset inspect datasets/plant                     what is in it, what looks wrong
-    drawops dataset export datasets/plant --out paddle         for PaddleOCR
+    drawops dataset list                        what there is, and its licence
+    drawops dataset synth --count 9 --out new   generated, with exact labels
+    drawops dataset import pdf DIR --out new    labels out of vector PDFs
+    drawops dataset inspect new                 what is in it, what looks wrong
+    drawops dataset export new --out paddle     for PaddleOCR
 
 A data set is a folder: images/, Label.txt in PaddleOCR's format, dataset.json with licence and origin.
 """
