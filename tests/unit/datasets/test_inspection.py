@@ -74,7 +74,9 @@ def test_what_is_all_right_is_not(text: str, points: Points) -> None:
 
 
 def test_labels_that_are_there_twice_are_found(dataset: DatasetFolder) -> None:
-    dataset.write("a.png", png(), [label("P-101", WIDE, "a"), label("P-101", WIDE, "b"), label("P-102", WIDE, "c")])
+    dataset.write(
+        "a.png", png(), [label("P-101", WIDE, "a"), label("P-101", WIDE, "b"), label("P-102", WIDE, "c")]
+    )
 
     assert [(one.what, one.count) for one in inspect(dataset).suspicions] == [
         ("labels that are there twice", 1)
