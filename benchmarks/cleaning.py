@@ -4,9 +4,9 @@
 
 Twelve kinds of dirt, `--each` of each, are spread over generated sheets and, where they are, the labelled
 drawings of ../shared/data. A planted label counts as found when it is rejected or put right; a wrong string
-when it stands among the first suspects. Every other label is a good one: it must be left alone. Then sheets are
-compared: each with copies of itself, scaled, compressed and turned, which are the same sheet, and with copies
-on which texts were exchanged, which are others.
+when it stands among the first suspects. Every other label is a good one: it must be left alone. Then sheets
+are compared: each with copies of itself, scaled, compressed and turned, which are the same sheet, and with
+copies on which texts were exchanged, which are others.
 """
 
 import argparse

@@ -23,7 +23,7 @@ CELLS = 48
 ALIKE = 0.6
 """Correlation of signatures from which two sheets are compared."""
 LONG_SIDE = 3200
-"""Pixels at which sheets are compared: lettering of 2.5 mm on an A3 sheet has 19."""
+"""Most pixels at which sheets are compared: lettering of 2.5 mm on an A3 sheet has 19."""
 _COARSE = 800
 _ITERATIONS = 60
 _STEPS = ((800, 15), (800, 5), (1600, 5))
@@ -133,24 +133,23 @@ def same_sheet(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> bool:
 
 def changes(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> int | None:
     """In how many places two pictures differ after one is laid over the other; None: they cannot be."""
-    first = ink(a, LONG_SIDE)
-    # The scale of both is that of their ink, not of their margins: a coarse map first.
-    turn = _by_frames(ink(a, _COARSE), ink(b, _COARSE))
-    second = ink(b, LONG_SIDE)
+    # More pixels than the larger one has would tell no more.
+    whole_side = min(LONG_SIDE, max(*a.shape[:2], *b.shape[:2]))
+    first, second = ink(a, whole_side), ink(b, whole_side)
+    turn = _by_frames(first, second)
     for long_side, blur in _STEPS:
         if turn is None:
             return None
-        small = (_resized(first, long_side / LONG_SIDE), _resized(second, long_side / LONG_SIDE))
-        turn = _aligned(*small, blur, _scaled(turn, long_side / _COARSE))
-        turn = _scaled(turn, _COARSE / long_side) if turn is not None else None
+        scale = min(1.0, long_side / whole_side)
+        turn = _aligned(_resized(first, scale), _resized(second, scale), blur, _scaled(turn, scale))
+        turn = _scaled(turn, 1 / scale) if turn is not None else None
     if turn is None:
         return None
-    turn = _scaled(turn, LONG_SIDE / _COARSE)
     height, width = first.shape
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     laid = np.asarray(cv2.warpAffine(second, turn, (width, height), flags=flags), np.uint8)
-    whole = np.full(second.shape, 255, np.uint8)
-    seen = cv2.erode(cv2.warpAffine(whole, turn, (width, height), flags=flags), np.ones((9, 9), np.uint8))
+    paper = np.full(second.shape, 255, np.uint8)
+    seen = cv2.erode(cv2.warpAffine(paper, turn, (width, height), flags=flags), np.ones((9, 9), np.uint8))
     both = np.asarray(seen, np.uint8)
     return _unmatched(first, laid, both) + _unmatched(laid, first, both)
 

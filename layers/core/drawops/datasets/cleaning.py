@@ -47,7 +47,8 @@ EXACTLY = 1.0
 # Widths of characters as drawn, in heights of a capital letter; between the usual proportional faces and
 # single-stroke CAD lettering, which are all within a factor of 1.5 of it.
 _NARROW, _WIDE, _USUAL, _BLANK, _IDEOGRAPH = 0.4, 1.1, 0.8, 0.45, 1.1
-_NARROW_ONES = frozenset("iIl1jtfr.,:;'\"|!()[]{}/\\-°`·")
+_NARROW_ONES = frozenset("iIljtfr.,:;'\"|!()[]{}/\\-°`·")
+_STROKES = frozenset("iIl1|!")
 _WIDE_ONES = frozenset("mwMW@%&—")
 # A string's width is off when it differs by this factor from the page's usual, and by so many deviations.
 _WIDTH_FACTOR = 1.9
@@ -440,7 +441,7 @@ def _off(label: Label, usual: float) -> float | None:
         return None
     off = math.log(along / across / _widths(label.text)) - usual
     # A lone stroke may be as thin as a line.
-    return max(0.0, off) if set(label.text) <= _NARROW_ONES else off
+    return max(0.0, off) if set(label.text) <= _STROKES else off
 
 
 def _limit_for(text: str, limit: float) -> float:
