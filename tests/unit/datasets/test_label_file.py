@@ -8,7 +8,7 @@ from typing import Any
 import hypothesis.strategies as st
 import pytest
 from drawops.contracts.labels import Label, LabelSource
-from drawops_vision.datasets.label_file import Line, Problem, labels_of, line_of, read_lines, to_json
+from drawops_vision.datasets.label_file import Line, Problem, json_of, labels_of, line_of, read_lines
 from drawops_vision.evaluation.scoring import read_labels
 from hypothesis import example, given, settings
 
@@ -123,7 +123,7 @@ def test_without_the_escape_ppocrlabel_would_change_the_string(tmp_path: Path) -
     plain = json.dumps([{"transcription": "true"}], ensure_ascii=False)
 
     assert as_ppocrlabel_loads(f"a\t{plain}\n", tmp_path)[1] == [{"transcription": "True"}]
-    assert as_ppocrlabel_loads(f"a\t{to_json([{'transcription': 'true'}])}\n", tmp_path)[1] == [
+    assert as_ppocrlabel_loads(f"a\t{json_of([{'transcription': 'true'}])}\n", tmp_path)[1] == [
         {"transcription": "true"}
     ]
 
