@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 from drawops.catalog import Revision, Status
 from drawops.contracts.labeling import LabelingState, Reason
-from drawops.labeling import selection
+from drawops.labeling.selection import candidate
+from drawops.labeling.selection import select as most_valuable
 from rich.progress import track
 
 from drawops_cli import downloads, lookup
@@ -48,13 +49,13 @@ def select(
     ):
         for page in downloads.load_result(target, revision).pages:
             name = f"{revision.drawing_id}/{revision.revision}/{page.number}"
-            found = selection.candidate(name, page)
+            found = candidate(name, page)
             if (revision.drawing_id, revision.revision, page.number) in known:
                 labelled.append(found)
             elif page.texts:
                 pool[name] = revision, page.number
                 candidates.append(found)
-    chosen = selection.select(candidates, count, labelled=labelled)
+    chosen = most_valuable(candidates, count, labelled=labelled)
     expected = {one.name: one.errors for one in candidates}
     rows = []
     for name in chosen:

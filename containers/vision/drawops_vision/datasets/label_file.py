@@ -61,10 +61,13 @@ class Line:
     entries: list[Any]
 
 
-def read_lines(path: Path) -> Iterator[Line | Problem]:
+def read_lines(path: Path, *, elsewhere: bool = False) -> Iterator[Line | Problem]:
     """The lines of a label file in their order, one in memory at a time; empty lines are skipped.
 
     A name that comes a second time is a problem; the first line counts.
+
+    Args:
+        elsewhere: names may lead out of the folder: for a reader's own file, of which nothing is written.
 
     Raises:
         OSError: the file cannot be read.
@@ -86,6 +89,8 @@ def read_lines(path: Path) -> Iterator[Line | Problem]:
                 continue
             try:
                 name, entries = _split(raw)
+                if not elsewhere:
+                    check_name(name)
                 if name in known:
                     raise ValueError(f"{name!r} is labelled twice, first in line {known[name]}")
             except (ValueError, TypeError, RecursionError) as error:
@@ -99,7 +104,6 @@ def _split(raw: bytes) -> tuple[str, list[Any]]:
     name, tab, entries = raw.decode("utf-8").partition("\t")
     if not tab:
         raise ValueError("no tab between name and labels")
-    check_name(name)
     found = json.loads(entries, parse_constant=_no_constant)
     if not isinstance(found, list):
         raise TypeError(f"the labels are a list, not {_shown(found)}")

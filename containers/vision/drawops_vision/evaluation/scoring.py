@@ -303,7 +303,7 @@ def read_label_file(path: Path, make: Callable[[dict[str, Any]], T]) -> dict[str
         ValueError: a line is not ``name<TAB>json``, or `make` refuses an entry; says which line.
     """
     found: dict[str, list[T]] = {}
-    for line in read_lines(path):
+    for line in read_lines(path, elsewhere=True):
         match line:
             case Problem():
                 raise ValueError(f"{path}, line {line.line}: {line.reason}")
