@@ -214,6 +214,9 @@ def test_import_of_pdfs_gives_a_data_set_and_says_what_was_left_out(run: Run, he
 
 def test_import_tells_of_a_path_that_is_not_there_and_of_a_folder_that_is(run: Run, here: Path) -> None:
     assert "does not exist" in run("dataset", "import", "pdf", "gone", "--out", "x").stderr
+    (here / "empty").mkdir()
+    assert "no PDF" in run("dataset", "import", "pdf", "empty", "--out", "x").stderr
+    assert not (here / "x").exists()
     (here / "x").mkdir()
     (here / "x" / "mine").touch()
     assert "is not empty" in run("dataset", "import", "pdf", "x", "--out", "x").stderr

@@ -1,6 +1,7 @@
 """The working format: a folder that is written page by page and loses nothing in silence."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,24 @@ def test_a_page_without_a_picture_leaves_nothing_behind(dataset: DatasetFolder) 
 
     assert list((dataset.path / "images").iterdir()) == []
     assert (dataset.path / "Label.txt").read_bytes() == b""
+
+
+def test_a_data_set_that_got_no_page_before_an_error_is_taken_away_again(tmp_path: Path) -> None:
+    def fail(name: str, begin: Callable[[DatasetFolder], object]) -> None:
+        with DatasetFolder.create(tmp_path / name, ABOUT) as folder:
+            begin(folder)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail("none", lambda folder: None)
+    with pytest.raises(KeyError):
+        fail("one", lambda folder: folder.write("a.png", png(), []))
+    with pytest.raises(KeyError):
+        fail("mine", lambda folder: (folder.path / "notes.txt").touch())
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "one"]
+    assert DatasetFolder.open(tmp_path / "one").about.counts.pages == 1
+    assert (tmp_path / "mine" / "notes.txt").exists()
 
 
 def test_a_data_set_is_not_begun_where_something_lies(tmp_path: Path) -> None:
