@@ -1,7 +1,7 @@
 """`drawops dataset clean`, `publish`, `versions` and `diff`, as a user types them."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,44 +38,43 @@ def data_set(path: Path, texts: dict[int, str], name: str = "plant") -> Path:
     return path
 
 
+Told = Callable[[], list[dict[str, Any]]]
+
+
 @pytest.fixture
-def events(stack: DeployedStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
-    """Details of the events that were sent, by way of a queue."""
+def events(stack: DeployedStack) -> Told:
+    """The events that were sent, by way of a queue."""
     sqs, bus = boto3.client("sqs"), boto3.client("events")
     queue = sqs.create_queue(QueueName="told")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     bus.put_rule(Name="told", EventPattern=json.dumps({"source": ["drawops.datasets"]}))
     bus.put_targets(Rule="told", Targets=[{"Id": "1", "Arn": arn}])
 
-    class Told(list[dict[str, Any]]):
-        def collect(self) -> "Told":
-            while found := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
-                for message in found:
-                    self.append(json.loads(message["Body"]))
-                    sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
-            return self
+    def collect() -> list[dict[str, Any]]:
+        messages = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+        return [json.loads(message["Body"]) for message in messages]
 
-    return Told()
+    return collect
 
 
-def test_a_folder_becomes_a_version_and_its_event_says_so(run: Run, events: Any, tmp_path: Path) -> None:  # noqa: ANN401
+def test_a_folder_becomes_a_version_and_its_event_says_so(run: Run, events: Told, tmp_path: Path) -> None:
     folder = data_set(tmp_path / "d", {1: "P-1", 2: "P-2"})
     done = run("dataset", "publish", folder, "--project", "unit-40")
     assert done.exit_code == 0, done.stderr
     assert "Version 1 of unit-40, its first; 2 texts are new." in done.stdout
-    (event,) = events.collect()
+    (event,) = events()
     assert event["detail-type"] == "DatasetVersionCreated"
     detail = DatasetVersionCreated.model_validate(event["detail"])
     assert (detail.project, detail.pages, detail.texts, detail.parent) == ("unit-40", 2, 2, None)
     assert detail.version in done.stdout
 
 
-def test_the_same_folder_again_makes_nothing_and_tells_nobody(run: Run, events: Any, tmp_path: Path) -> None:  # noqa: ANN401
+def test_the_same_folder_again_makes_nothing_and_tells_nobody(run: Run, events: Told, tmp_path: Path) -> None:
     folder = data_set(tmp_path / "d", {1: "P-1"})
     run("dataset", "publish", folder, "--project", "unit-40")
     done = run("dataset", "publish", folder, "--project", "unit-40")
     assert "has this content already; nothing to do." in done.stdout
-    assert len(events.collect()) == 1
+    assert len(events()) == 1
 
 
 def test_versions_are_listed_and_compared_by_the_start_of_their_names(
