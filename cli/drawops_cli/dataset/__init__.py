@@ -34,13 +34,13 @@ VERBS: tuple[tuple[str, Callable[..., Any]], ...] = (
 HELP = """Labelled data sets: fetch, generate, convert, look at, clean, export; and versions of them.
 
 \b
-    drawops dataset list                                       what there is, and under which licence
-    drawops dataset synth --count 100 --out datasets/synth     generated sheets with exact labels
-    drawops dataset import pdf exports/ --out datasets/plant   labels out of vector PDFs
-    drawops dataset inspect datasets/plant                     what is in it, what looks wrong
-    drawops dataset clean datasets/plant --out clean           leave out what is wrong, with reasons
-    drawops dataset export datasets/plant --out paddle         for PaddleOCR
-    drawops dataset publish clean --project unit-40            a new version, for training
+    drawops dataset list                        what there is, and its licence
+    drawops dataset synth --count 9 --out new   generated, with exact labels
+    drawops dataset import pdf DIR --out new    labels out of vector PDFs
+    drawops dataset inspect new                 what is in it, what looks wrong
+    drawops dataset clean new --out good        leave out what is wrong
+    drawops dataset export good --out paddle    for PaddleOCR
+    drawops dataset publish good --project p    a version, for training
 
 A data set is a folder: images/, Label.txt in PaddleOCR's format, dataset.json with licence and origin.
 """

@@ -17,11 +17,14 @@ import urllib3
 
 from drawops_cli.failures import Failure
 
-BLOCK = 2**18
+BLOCK = 2**16
+"""Bytes; what of a block has come when a connection breaks is lost."""
 ATTEMPTS = 5
 PAUSE = 1.0
 """Seconds before the second attempt; doubled for each one after."""
 TIMEOUT = urllib3.Timeout(connect=15, read=60)
+RETRIES = urllib3.Retry(connect=0, read=0, status=0, other=0, redirect=5)
+"""Attempts are counted here, for a later one asks for the rest only."""
 SEEN = "checksums.json"
 Show = Callable[[int, int | None], None]
 
@@ -49,6 +52,10 @@ class _Broken(Exception):
     """The connection ended early; the rest can be asked for."""
 
 
+class _Unusable(_Broken):
+    """There is no rest of what has arrived; begin anew."""
+
+
 def fetch(
     url: str,
     target: Path,
@@ -73,7 +80,7 @@ def fetch(
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     if not target.exists():
-        _download(url, target, show, pool or urllib3.PoolManager(retries=False, timeout=TIMEOUT), pause)
+        _download(url, target, show, pool or urllib3.PoolManager(retries=RETRIES, timeout=TIMEOUT), pause)
     found = _digest(target)
     if sha256 and found != sha256:
         target.unlink()
@@ -98,6 +105,10 @@ def _download(url: str, target: Path, show: Show, pool: urllib3.PoolManager, pau
             _attempt(url, part, show, pool)
             part.replace(target)
             _tag_file(part).unlink(missing_ok=True)
+        except _Unusable as error:
+            part.unlink()
+            if attempt == ATTEMPTS:
+                raise Unreachable(f"{url} cannot be fetched: {error}.") from error
         except (_Broken, urllib3.exceptions.HTTPError) as error:
             came = (part.stat().st_size if part.exists() else 0) > before
             # Nothing at all came at the first try: the network is not there, and waiting will not bring it.
@@ -118,17 +129,14 @@ def _attempt(url: str, part: Path, show: Show, pool: urllib3.PoolManager) -> Non
     answer = pool.request("GET", url, headers=headers, preload_content=False, redirect=True)
     try:
         if answer.status == 416 and tag:
-            # There is no rest: the part is longer than the file, or the file is another one.
-            part.unlink()
-            raise _Broken("the file has changed")
+            raise _Unusable("what had arrived is longer than the file")
         if answer.status not in (200, 206):
             raise Failure(f"{url} cannot be fetched: the server answers {answer.status} {answer.reason}.")
         total = _total(answer, have)
         if answer.status == 200:
             have = 0
         elif not str(answer.headers.get("Content-Range", "")).startswith(f"bytes {have}-"):
-            part.unlink(missing_ok=True)
-            raise _Broken("the server sent another part than was asked for")
+            raise _Unusable("the server sent another part than was asked for")
         else:
             total = total if total is None else total + have
         _tag_file(part).write_text(
@@ -183,11 +191,13 @@ def _seen(folder: Path, url: str, found: str) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """The first clause of what urllib3 says, which ends in a tangle of objects."""
+    """What urllib3 says, in a few words."""
+    if isinstance(error, urllib3.exceptions.MaxRetryError) and error.reason is not None:
+        error = error.reason
     if isinstance(error, urllib3.exceptions.NameResolutionError):
         return "its name is not found (is there a network?)"
-    if isinstance(error, urllib3.exceptions.TimeoutError):
-        return "the server does not answer in time"
     if isinstance(error, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ProxyError):
         return "no connection (is there a network?)"
+    if isinstance(error, urllib3.exceptions.TimeoutError):
+        return "the server does not answer in time"
     return " ".join(str(error).split())[:200]

@@ -117,7 +117,6 @@ def _make(known: "Known", sources: Sequence[Path], folder: Path) -> "Conversion"
                 conversion = Conversion(target, bar.expect, bar.done)
                 known.convert(roots, conversion)
         except (BadArchive, BadDataset) as error:
-            _remove_empty(folder)
             raise Failure(str(error)) from error
         _keep_licence(known, roots, folder)
     return conversion
@@ -178,12 +177,3 @@ def _keep_licence(known: "Known", roots: Sequence[Path], folder: Path) -> None:
                 copy = folder / f"original-{path.name}"
                 if not copy.exists() and path.stat().st_size < 2**20:
                     copy.write_bytes(path.read_bytes())
-
-
-def _remove_empty(folder: Path) -> None:
-    """Take away what a failed conversion has begun, if nothing was converted."""
-    import shutil
-
-    labels = folder / "Label.txt"
-    if labels.is_file() and not labels.stat().st_size:
-        shutil.rmtree(folder)

@@ -9,6 +9,7 @@ Used by the container images, the command line and the benchmarks. Modules:
     reader      all of it: bytes -> `drawops.contracts.reading.Reading`
     artifact    model.tar.gz: pack, verify, load
     render      draw a reading over its page
+    datasets    labelled data sets: working format, converters, export for PaddleOCR
     evaluation  how well drawings are read: scores, intervals, kinds of error, reports
 """
 

@@ -149,8 +149,9 @@ def _is_set(flag: object) -> bool:
 
 
 def _identifier(value: object, place: int) -> str:
-    text = str(value)
-    return text if re.fullmatch(r"[A-Za-z0-9._:-]{1,64}", text) else f"word_{place}"
+    if isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9._:-]{1,64}", value):
+        return value
+    return f"word_{place}"
 
 
 def _row(row: Any, length: int) -> Row:  # noqa: ANN401

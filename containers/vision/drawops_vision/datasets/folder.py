@@ -102,7 +102,8 @@ class LabelledPage:
 class DatasetFolder:
     """A data set on disk. `open` one that is there, or `create` one and `write` its pages.
 
-    As a context manager it writes the counts into `dataset.json` at the end (`close`).
+    As a context manager it writes the counts into `dataset.json` at the end (`close`); one that was created
+    and got no page before an error is taken away again.
 
     Attributes:
         path: the folder.
@@ -114,6 +115,7 @@ class DatasetFolder:
         self.about = about
         self._names: set[str] | None = None
         self._written = Counts()
+        self._is_new = False
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -140,14 +142,26 @@ class DatasetFolder:
         (path / IMAGES).mkdir(parents=True)
         (path / LABELS).touch()
         folder = cls(path, about)
+        folder._is_new = True
         folder._save_about(Counts())
         return folder
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None and self._is_new and not self._written.pages:
+            self._remove()
+        else:
+            self.close()
+
+    def _remove(self) -> None:
+        """Take away what `create` made; whatever else lies there stays."""
+        for name in (LABELS, ABOUT):
+            (self.path / name).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # not empty: somebody else's
+            (self.path / IMAGES).rmdir()
+            self.path.rmdir()
 
     def pages(self) -> Iterator[LabelledPage]:
         """The pages that can be used, in the order of `Label.txt`; one in memory at a time."""

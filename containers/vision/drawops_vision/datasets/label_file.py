@@ -257,7 +257,7 @@ def line_of(name: str, labels: Sequence[Label]) -> str:
     if len({label.id for label in labels}) != len(labels):
         raise ValueError(f"two labels of {name} have the same id")
     entries = [entry_of(label, place) for place, label in enumerate(labels, start=1)]
-    return f"{name}\t{to_json(entries)}\n"
+    return f"{name}\t{json_of(entries)}\n"
 
 
 def entry_of(label: Label, place: int | None = None) -> dict[str, Any]:
@@ -282,7 +282,7 @@ def entry_of(label: Label, place: int | None = None) -> dict[str, Any]:
     return entry
 
 
-def to_json(value: object) -> str:
+def json_of(value: object) -> str:
     """JSON in one line that PPOCRLabel's replacing and evaluating reads as the same; see the module's text.
 
     Raises:
@@ -294,9 +294,9 @@ def to_json(value: object) -> str:
             text = text.replace(word, escaped)
         return text
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{to_json(key)}: {to_json(item)}" for key, item in value.items()) + "}"
+        return "{" + ", ".join(f"{json_of(key)}: {json_of(item)}" for key, item in value.items()) + "}"
     if isinstance(value, Sequence):
-        return "[" + ", ".join(to_json(item) for item in value) + "]"
+        return "[" + ", ".join(json_of(item) for item in value) + "]"
     return json.dumps(value, allow_nan=False)
 
 

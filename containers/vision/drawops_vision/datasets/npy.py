@@ -168,7 +168,8 @@ class _Array:
         cells = np.empty(len(self._data), object)
         for place, value in enumerate(self._data):
             cells[place] = _Cell(_plain(value, budget, depth + 1))
-        nested = cells.reshape(self.shape, order="F" if self._fortran else "C").tolist()
+        # Objects are pickled in the order of their indices, whatever their order in memory was.
+        nested = cells.reshape(self.shape).tolist()
         return _opened(nested)
 
 

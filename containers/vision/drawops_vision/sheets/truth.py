@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
+from drawops_vision.datasets.label_file import json_of
 from drawops_vision.sheets.model import Drawing, Point
 from drawops_vision.sheets.raster import Transform
 
@@ -46,7 +47,7 @@ def label_line(name: str, texts: Iterable[TruthText]) -> str:
         }
         for text in texts
     ]
-    return f"{name}\t{json.dumps(entries, ensure_ascii=False)}\n"
+    return f"{name}\t{json_of(entries)}\n"
 
 
 def to_json(name: str, width: int, height: int, dpi: int, texts: Sequence[TruthText]) -> str:
