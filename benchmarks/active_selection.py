@@ -2,11 +2,11 @@
 
     python -m benchmarks.active_selection [--runs N] [--pages N] [--budget N]
 
-A whole loop of active learning, with a light model in place of the recogniser: characters, each cut out where
-it stands, are classified by one random layer and ridge regression (an extreme learning machine: Huang, Zhu and
-Siew, Neurocomputing 70, 2006). It really learns from the labelled pages, and its confidences are its own. What
-it cannot show is how much of an office's lettering the shipped recogniser, which has seen much, still has to
-learn: read the ratio, not the error rates.
+A whole loop of active learning, with a light model in place of the recogniser: characters, each cut out
+where it stands, are classified by one random layer and ridge regression (an extreme learning machine:
+Huang, Zhu and Siew, Neurocomputing 70, 2006). It really learns from the labelled pages, and its confidences
+are its own. What it cannot show is how much of an office's lettering the shipped recogniser, which has seen
+much, still has to learn: read the ratio, not the error rates.
 
 Styles are offices: the 25 letterings of generated sheets, each with a size, blur and grain of its scans and
 with words of its own. In the pool few offices have most pages (Zipf), as in any archive. The error rate is

@@ -6,6 +6,7 @@ when that number is too large, or when too large a share of its texts is doubtfu
 texts may be bad although few errors are expected on it.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pydantic import BaseModel, Field
@@ -66,3 +67,9 @@ def assess(page: Page, policy: ConfidencePolicy) -> Assessment:
             f"under the confidence {policy.unsure_below:g}."
         )
     return Assessment(bool(faults), why, len(page.texts), unsure, expected)
+
+
+def pages_that_need_people(pages: Iterable[Page], policy: ConfidencePolicy) -> list[tuple[int, str]]:
+    """Number and reason of each page that becomes work."""
+    assessed = [(page.number, assess(page, policy)) for page in pages]
+    return [(number, found.why) for number, found in assessed if found.work]

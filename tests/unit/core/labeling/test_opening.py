@@ -9,7 +9,7 @@ from drawops.errors import Conflict, InvalidResult, NotReady
 from drawops.keys import LabelingKeys
 from drawops.labeling import boxes as saved
 from drawops.labeling.opening import OpeningSettings, open_page, opinions_on, publish
-from drawops.labeling.policy import ConfidencePolicy, assess
+from drawops.labeling.policy import ConfidencePolicy, assess, pages_that_need_people
 from drawops.labeling.service import LabelingService
 from drawops.labeling.store import LabelingStore
 
@@ -46,6 +46,14 @@ def test_a_large_share_of_doubtful_texts_makes_work() -> None:
 
 def test_an_empty_page_is_no_work() -> None:
     assert confidences()[0] == "False"
+
+
+def test_of_a_drawing_the_pages_that_need_people_are_named() -> None:
+    sure, doubtful = result([text(0, 0, 0, 0.99)]).pages[0], result([text(0, 0, 0, 0.2)]).pages[0]
+    pages = [sure, doubtful.model_copy(update={"number": 2})]
+    ((number, why),) = pages_that_need_people(pages, POLICY)
+    assert number == 2
+    assert "1 of 1 texts" in why
 
 
 def test_a_text_layer_is_believed() -> None:
