@@ -9,7 +9,9 @@ from pathlib import Path
 from playwright.sync_api import Browser, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-HOW_TO_GET = "no Chromium is here; install one: apt-get install chromium, or .venv/bin/playwright install chromium"
+HOW_TO_GET = (
+    "no Chromium is here; get one with: apt-get install chromium, or .venv/bin/playwright install chromium"
+)
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -49,7 +51,9 @@ def browser(*more: str) -> Iterator[Browser]:
     environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(
-            executable_path=path, args=[*FLAGS, *more], env={name: value for name, value in environment.items()}
+            executable_path=path,
+            args=[*FLAGS, *more],
+            env=dict(environment),
         )
         try:
             yield running

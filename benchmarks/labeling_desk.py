@@ -1,4 +1,4 @@
-"""The web page with its real API on a loopback port: `drawops.labeling.http` over moto, sheets that are drawn.
+"""The web page with its real API on a loopback port: `drawops.labeling.http` over moto, drawn sheets.
 
 The API lives below a prefix, as it does on the local cloud. Used by the tests here and by the benchmarks.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
-import pyvips
+import pyvips  # type: ignore[import-untyped]
 import uvicorn
 from drawops.contracts.events import LabelingSubmitted
 from drawops.contracts.labeling import Area, Box, BoxState, Reason, TaskDocument
@@ -87,8 +87,14 @@ def pyramid(sheet: Sheet) -> bytes:
         target = Path(folder) / "page.zip"
         picture = pyvips.Image.new_from_array(sheet.image)
         picture.dzsave(
-            str(target), basename="page", container="zip", compression=0, tile_size=512, overlap=1, suffix=".webp[Q=80]"
-        )  # fmt: skip
+            str(target),
+            basename="page",
+            container="zip",
+            compression=0,
+            tile_size=512,
+            overlap=1,
+            suffix=".webp[Q=80]",
+        )
         return target.read_bytes()
 
 
@@ -175,7 +181,7 @@ class Desk:
         return self.service.get(annotator, task_id)
 
     def send_back(self, task_id: str, boxes: tuple[Box, ...], *, avoid: tuple[str, ...] = ()) -> str:
-        """Begin the second round of a task that was handed in, with these boxes; gives the new task's name."""
+        """Begin the next round of a task that was handed in, with these boxes; gives the new task's name."""
         task = self.store.task(task_id)
         assert task is not None
         again = new_task(
