@@ -9,11 +9,11 @@ The text that was not found has no box, so the script knows where it is and goes
 has to see it.
 
 A script types faster than a person. So the same strokes are also summed up with the keystroke-level model
-(Card, Moran and Newell: The keystroke-level model for user performance time with interactive systems,
-CACM 23(7), 1980): K 0.28 s for each key, modifiers included (their "average non-secretary typist"), P 1.10 s to point
-with the mouse, B 0.10 s to press or let go its button, H 0.40 s to move a hand between keyboard and mouse, M
-1.35 s to look and decide: one for every text looked at and one more for every correction. The model knows
-neither fatigue nor drawings that are hard to read.
+(Card, Moran, Newell: The keystroke-level model for user performance time with interactive systems, CACM
+23(7), 1980): K 0.28 s for each key, modifiers included (their "average non-secretary typist"), P 1.10 s to
+point with the mouse, B 0.10 s to press or let go its button, H 0.40 s to move a hand between keyboard and
+mouse, M 1.35 s to look and decide: one for every text looked at and one more for every correction. The model
+knows neither fatigue nor drawings that are hard to read.
 """
 
 import argparse

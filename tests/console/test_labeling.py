@@ -340,9 +340,9 @@ def test_an_unreadable_place_can_be_drawn_and_a_drawn_box_taken_back(
     task = opened()
     anna = person("Anna")
     anna.open(task)
-    anna.press("Alt+w")
-    anna.still()
     for x in (400, 700):
+        anna.press("Alt+w")
+        anna.still()
         anna.press("Alt+n")
         anna.page.mouse.move(*anna.at(x, 300))
         anna.page.mouse.down()

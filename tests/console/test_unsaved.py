@@ -112,14 +112,16 @@ def test_a_tab_closed_while_nothing_could_be_saved_loses_nothing(
     task = opened()
     anna = person("Anna")
     anna.open(task)
-    anna.page.route("**/api/tasks/**", without_saving)
+    anna.context.route("**/api/tasks/**", without_saving)
     anna.type("CLOSED")
     anna.press("Enter")
     anna.type("HALF TYP")
     anna.page.evaluate("window.drawops.sync.drafts")  # milliseconds; nobody closes a tab faster
     anna.page.close()
+    anna.context.unroute("**/api/tasks/**")
     anna.page = anna.watch(anna.context.new_page())
-    anna.open(task)
+    anna.page.goto(served.link("Anna"))
+    anna.ready()
     assert "2 edits that had not been sent are back" in anna.page.locator(".notice").inner_text()
     assert anna.field.input_value() == "HALF TYP"
     anna.saved(1)
