@@ -107,6 +107,7 @@ class Desk:
     service: LabelingService
     invitations: Invitations
     s3: Any
+    saving: bool = True  # False: every save gets a 503
     requests: list[tuple[str, str, int]] = field(default_factory=list)
     submitted: list[LabelingSubmitted] = field(default_factory=list)
 
@@ -207,6 +208,8 @@ def _application(desk: Desk) -> Starlette:
 
     def api(request: Request, body: bytes) -> Response:
         path = request.url.path.removeprefix(PREFIX)
+        if request.method == "PUT" and not desk.saving:
+            return Response(status_code=503)
         event = {
             "version": "2.0",
             "rawPath": path,
