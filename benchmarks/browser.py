@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 HOW_TO_GET = (
-    "no Chromium is here; install one: apt-get install chromium, or .venv/bin/playwright install chromium"
+    "no Chromium is here; get one with: apt-get install chromium, or .venv/bin/playwright install chromium"
 )
 FLAGS = (
     "--no-sandbox",
@@ -53,7 +53,7 @@ def browser(*more: str) -> Iterator[Browser]:
         running = playwright.chromium.launch(
             executable_path=path,
             args=[*FLAGS, *more],
-            env={name: value for name, value in environment.items()},
+            env=dict(environment),
         )
         try:
             yield running

@@ -1,4 +1,4 @@
-"""The web page with its real API on a loopback port: `drawops.labeling.http` over moto, sheets that are drawn.
+"""The web page with its real API on a loopback port: `drawops.labeling.http` over moto, drawn sheets.
 
 The API lives below a prefix, as it does on the local cloud. Used by the tests here and by the benchmarks.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
-import pyvips
+import pyvips  # type: ignore[import-untyped]
 import uvicorn
 from drawops.contracts.events import LabelingSubmitted
 from drawops.contracts.labeling import Area, Box, BoxState, Reason, TaskDocument
@@ -87,8 +87,14 @@ def pyramid(sheet: Sheet) -> bytes:
         target = Path(folder) / "page.zip"
         picture = pyvips.Image.new_from_array(sheet.image)
         picture.dzsave(
-            str(target), basename="page", container="zip", compression=0, tile_size=512, overlap=1, suffix=".webp[Q=80]"
-        )  # fmt: skip
+            str(target),
+            basename="page",
+            container="zip",
+            compression=0,
+            tile_size=512,
+            overlap=1,
+            suffix=".webp[Q=80]",
+        )
         return target.read_bytes()
 
 
@@ -101,6 +107,7 @@ class Desk:
     service: LabelingService
     invitations: Invitations
     s3: Any
+    saving: bool = True  # False: every save gets a 503
     requests: list[tuple[str, str, int]] = field(default_factory=list)
     submitted: list[LabelingSubmitted] = field(default_factory=list)
 
@@ -175,7 +182,7 @@ class Desk:
         return self.service.get(annotator, task_id)
 
     def send_back(self, task_id: str, boxes: tuple[Box, ...], *, avoid: tuple[str, ...] = ()) -> str:
-        """Begin the second round of a task that was handed in, with these boxes; gives the new task's name."""
+        """Begin the next round of a task that was handed in, with these boxes; gives the new task's name."""
         task = self.store.task(task_id)
         assert task is not None
         again = new_task(
@@ -201,6 +208,8 @@ def _application(desk: Desk) -> Starlette:
 
     def api(request: Request, body: bytes) -> Response:
         path = request.url.path.removeprefix(PREFIX)
+        if request.method == "PUT" and not desk.saving:
+            return Response(status_code=503)
         event = {
             "version": "2.0",
             "rawPath": path,

@@ -3,9 +3,9 @@
     .venv/bin/python -m benchmarks.labeling_page [--boxes 2000] [--seconds 5] [--screenshot FILE]
 
 The mouse is moved and the wheel turned through the browser's own input; frames are counted by
-requestAnimationFrame, script time by Chromium's `Performance.getMetrics`. A machine without a GPU rasterises in
-software on the same cores, so a frame's interval there is mostly painting: script time tells what the page
-itself costs.
+requestAnimationFrame. Script time and the main thread's whole time are Chromium's own counters
+(`Performance.getMetrics`, time on a core), so they hold on a busy machine as well. Without a GPU the main
+thread paints, too: then most of a frame is painting, and script time tells what the page itself costs.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import os
 import random
 import re
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def percentile(values: list[float], share: float) -> float:
 
 
 def readings(boxes: int, seed: int) -> tuple[bytes, int, int, list[Reading]]:
-    """An A1 sheet at 300 dpi with `boxes` boxes: its own texts, then as many at random places as are missing."""
+    """An A1 sheet at 300 dpi with `boxes` boxes: its own texts, then others at random places."""
     sheet = generate(seed, "A1")
     height, width = sheet.image.shape
     random_ = random.Random(seed)
@@ -111,9 +112,11 @@ def measure(page: Page, session: CDPSession, seconds: float, act: str) -> dict[s
     after = metrics(session)
     counted = page.evaluate("() => { window.frames_.run = false; return window.frames_; }")
     at = counted["at"]
-    intervals = [b - a for a, b in zip(at, at[1:], strict=False)]
+    intervals = [b - a for a, b in pairwise(at)]
     frames = len(intervals)
-    script, task = (1000 * (after[name] - before[name]) / frames for name in ("ScriptDuration", "TaskDuration"))
+    script, task = (
+        1000 * (after[name] - before[name]) / frames for name in ("ScriptDuration", "TaskDuration")
+    )
     return {
         "fps": 1000 * frames / (at[-1] - at[0]),
         "p50": percentile(intervals, 0.5),
@@ -130,7 +133,9 @@ def measure(page: Page, session: CDPSession, seconds: float, act: str) -> dict[s
 
 def main() -> None:
     """Measure, print a table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--boxes", type=int, default=2_000)
     parser.add_argument("--seconds", type=float, default=5.0, help="of each measurement")
     parser.add_argument("--seed", type=int, default=5)
@@ -152,13 +157,15 @@ def main() -> None:
         page.goto(f"{running.url}#/tasks/{task}")
         page.wait_for_selector(".sheet[data-ready=yes]")
         drawer = page.evaluate("window.drawops.sheet.viewer.drawer.getType()")
-        load = os.getloadavg()[0]
         print(
             f"A1 sheet, {width} x {height} px, {options.boxes:,} boxes, window {VIEW[0]} x {VIEW[1]}, "
-            f"Chromium {chromium.version}, drawer {drawer}, load of the machine {load:.1f} on {os.cpu_count()} cores\n"
+            f"Chromium {chromium.version}, drawer {drawer}, "
+            f"load of the machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores\n"
         )
-        print("| what | boxes in view | fps | frame p50 / p95 / p99 ms | script ms a frame | main thread ms a frame |"
-              " overlay p50 / p99 ms |")  # fmt: skip
+        print(
+            "| what | boxes in view | fps | frame p50 / p95 / p99 ms | script ms a frame "
+            "| main thread ms a frame | overlay p50 / p99 ms |"
+        )
         print("|---|---|---|---|---|---|---|")
         for name, zoom, act in (
             ("pan, whole sheet", None, "pan"),

@@ -10,7 +10,11 @@ from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]
 
 ROOT = Path(__file__).parents[1]
 # A test may be skipped only for what the project cannot install.
-EXCUSES = ("the labelled drawings are not here", "peak memory is read from /proc")
+EXCUSES = (
+    "the labelled drawings are not here",
+    "peak memory is read from /proc",
+    "no Chromium is here",
+)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -13,7 +13,6 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page
 from benchmarks.browser import HOW_TO_GET, browser, chromium
 from benchmarks.labeling_desk import Desk, Reading, desk, pyramid
 
-
 # What a browser and the viewer say by themselves about an answer like 401 or 409, or about none.
 EXPECTED = ("Failed to load resource", "Tile %s failed to load")
 
@@ -82,7 +81,7 @@ class Person:
     def open(self, task: str | None = None) -> None:
         """Follow the link; then go to a task and wait until it can be worked on."""
         self.page.goto(self.desk.link(self.name))
-        self.page.wait_for_selector(".tasks, .labeler, .message")
+        self.page.wait_for_selector(".tasks, .sheet, .gate")
         if task is not None:
             self.go(task)
 
@@ -166,7 +165,10 @@ def opened(served: Desk, drawn: Drawn) -> Callable[..., str]:
     """A task about the drawn sheet: texts as read, given ones misread or unsure."""
 
     def opened(
-        unsure: dict[int, str] | None = None, texts: int = 40, name: str = "unit 40/P&ID 4711.png", **more: Any  # noqa: ANN401
+        unsure: dict[int, str] | None = None,
+        texts: int = 40,
+        name: str = "unit 40/P&ID 4711.png",
+        **more: Any,  # noqa: ANN401
     ) -> str:
         unsure = unsure if unsure is not None else {number: drawn.texts[number].text for number in (3, 8, 13)}
         readings = [

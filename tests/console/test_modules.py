@@ -1,21 +1,30 @@
 """The page's own logic, run where it runs: geometry, merging, history, keys."""
 
+# ruff: noqa: E501 - JavaScript inside
+
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
-from benchmarks.labeling_desk import Desk
+from benchmarks.labeling_desk import desk
 
 Run = Callable[..., Any]
 
 
+@pytest.fixture(scope="module")
+def page(running_browser: Browser) -> Iterator[Page]:
+    with desk() as served:
+        page = running_browser.new_page()
+        page.goto(served.url)
+        yield page
+        page.close()
+
+
 @pytest.fixture
-def run(running_browser: Browser, served: Desk) -> Iterator[Run]:
+def run(page: Page) -> Run:
     """Run a function in the page; it gets the modules by name and one argument."""
-    page = running_browser.new_page()
-    page.goto(served.url)
 
     def run(function: str, argument: Any = None) -> Any:  # noqa: ANN401
         return page.evaluate(
@@ -32,11 +41,10 @@ def run(running_browser: Browser, served: Desk) -> Iterator[Run]:
                 };
                 return (FUNCTION)({ ...all, random }, argument);
             }""".replace("FUNCTION", function),
-            [served.url, argument],
+            [page.url, argument],
         )
 
-    yield run
-    page.close()
+    return run
 
 
 QUAD = [[10, 20], [110, 20], [110, 50], [10, 50]]
@@ -120,7 +128,9 @@ def test_resizing_keeps_the_opposite_corner_and_right_angles(run: Run) -> None:
         ([[150, 20], [150, 50], [115, 50], [115, 20]], None),  # reads downwards
     ],
 )
-def test_the_next_text_on_the_line_is_found(run: Run, other: list[list[float]], expected: float | None) -> None:
+def test_the_next_text_on_the_line_is_found(
+    run: Run, other: list[list[float]], expected: float | None
+) -> None:
     assert run("({geometry}, [a, b]) => geometry.gapTo(a, b)", [QUAD, other]) == (
         None if expected is None else pytest.approx(expected)
     )
@@ -155,7 +165,9 @@ def test_two_peoples_edits_of_one_box(
     run: Run, mine: dict[str, Any], theirs: dict[str, Any], merged: dict[str, Any] | None
 ) -> None:
     got = run("({merge}, [b, m, t]) => merge.merge(b, m, t)", [box(), mine, theirs])
-    assert got == ({"box": theirs, "conflict": True} if merged is None else {"box": merged, "conflict": False})
+    assert got == (
+        {"box": theirs, "conflict": True} if merged is None else {"box": merged, "conflict": False}
+    )
 
 
 def test_merging_loses_no_edit_whatever_two_people_do(run: Run) -> None:

@@ -4,7 +4,12 @@ import { say, switchLanguage } from "./language.js";
 
 /** The button that switches between English and Chinese. */
 export const LanguageButton = () => html`
-    <button class="quiet" onClick=${switchLanguage} lang=${say("language") === "English" ? "en" : "zh-CN"}>
+    <button
+        class="quiet"
+        onMouseDown=${(event) => event.preventDefault()}
+        onClick=${switchLanguage}
+        lang=${say("language") === "English" ? "en" : "zh-CN"}
+    >
         ${say("language")}
     </button>
 `;

@@ -4,7 +4,7 @@ import { html, useEffect, useRef } from "./html.js";
 import { say } from "./language.js";
 
 const HEIGHT = 132; // of the picture on the screen
-const LEAST_TEXT = 26; // height of a text on the screen; long ones scroll sideways instead of shrinking
+const LEAST_TEXT = 17; // height of a text on the screen; longer ones scroll with the caret instead of shrinking
 
 export function Crop({ tiles, quad, upcoming }) {
     const frame = useRef(null);
@@ -34,8 +34,16 @@ export function Crop({ tiles, quad, upcoming }) {
         if (upcoming) tiles.prefetch(upcoming, sized(upcoming) * ratio, HEIGHT * ratio);
     }, [quad, tiles]);
     useEffect(() => {
-        frame.current.scrollLeft = 0;
-    }, [quad]);
+        const follow = () => {
+            const input = document.activeElement;
+            if (!input?.classList.contains("text") || !input.value.length) return;
+            const { scrollWidth, clientWidth } = frame.current;
+            const at = input.selectionEnd === input.value.length && input.selectionStart === 0 ? 0 : input.selectionEnd;
+            frame.current.scrollLeft = (at / input.value.length) * scrollWidth - clientWidth / 2;
+        };
+        document.addEventListener("selectionchange", follow);
+        return () => document.removeEventListener("selectionchange", follow);
+    }, []);
     return html`
         <div class="crop" ref=${frame} tabindex="-1">
             <canvas ref=${canvas} role="img" aria-label=${say("labeler.cropLabel")}></canvas>

@@ -309,7 +309,8 @@ function Workbench({ task, annotator, leave, submitted }) {
             if (!command || !sheet.current) return;
             // Buttons and links keep the keys that work them.
             const control = event.target.closest?.("button, a, select");
-            if (control && (event.key === "Enter" || event.key === " ")) return;
+            const plain = !event.ctrlKey && !event.metaKey;
+            if (control && plain && (event.key === "Enter" || event.key === " ")) return;
             event.preventDefault();
             latest.current[command.id](command.i);
         };
@@ -627,8 +628,8 @@ function SubmitDialog({ editor, sync, close, look, submitted }) {
             ${problem && html`<p class="problem" role="alert">${problem}</p>`}
             <div class="actions">
                 <button onClick=${close}>${say("cancel")}</button>
-                ${unsure + empty > 0 && html`<button onClick=${look}>${say("submit.look")}</button>`}
-                <button class="primary" disabled=${blocked || busy} onClick=${send} autofocus>
+                ${unsure + empty > 0 && html`<button onClick=${look} autofocus>${say("submit.look")}</button>`}
+                <button class="primary" disabled=${blocked || busy} onClick=${send} autofocus=${unsure + empty === 0}>
                     ${say("submit.yes")}
                 </button>
             </div>

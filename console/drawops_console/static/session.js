@@ -38,9 +38,9 @@ export function takeToken() {
     return Boolean(given);
 }
 
-/** The token of this person, or null. */
+/** The token of this person, or null. Another tab may have been given a newer one: what is stored comes first. */
 export function token() {
-    return held ?? recall("token");
+    return recall("token") ?? held;
 }
 
 /** Forget the token on this computer. */
