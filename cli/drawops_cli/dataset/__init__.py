@@ -38,9 +38,9 @@ HELP = """Labelled data sets: fetch, generate, convert, look at, clean, export; 
     drawops dataset synth --count 9 --out new   generated, with exact labels
     drawops dataset import pdf DIR --out new    labels out of vector PDFs
     drawops dataset inspect new                 what is in it, what looks wrong
-    drawops dataset clean new --out clean       leave out what is wrong
-    drawops dataset export new --out paddle     for PaddleOCR
-    drawops dataset publish clean               a new version, for training
+    drawops dataset clean new --out good        leave out what is wrong
+    drawops dataset export good --out paddle    for PaddleOCR
+    drawops dataset publish good --project p    a version, for training
 
 A data set is a folder: images/, Label.txt in PaddleOCR's format, dataset.json with licence and origin.
 """
