@@ -20,7 +20,7 @@ from drawops_vision.datasets.paddleocr import (
     quad_of,
     read_dictionary,
     recognition_lines,
-    split_of,
+    side_of,
     write_dictionary,
 )
 from drawops_vision.sheets.faces import vera
@@ -294,12 +294,14 @@ def test_pages_of_one_file_and_all_their_crops_stand_on_one_side(
 
 def test_a_page_never_changes_sides() -> None:
     assert group_of("images/plan#2.png") == "plan"
-    assert [split_of(f"plan{number}") for number in range(12)] == [
-        split_of(f"plan{number}") for number in range(12)
-    ]
-    shares = [split_of(f"sheet {number}") for number in range(5000)]
+    assert side_of("images/plan#1.png") is side_of("other/plan#2.png")
+    shares = [side_of(f"images/sheet {number}.png") for number in range(5000)]
     assert shares.count(Split.TRAIN) / 5000 == pytest.approx(0.8, abs=0.03)
     assert shares.count(Split.VAL) / 5000 == pytest.approx(0.1, abs=0.02)
+
+
+def test_a_page_in_a_folder_named_like_a_split_stands_there() -> None:
+    assert [side_of(f"images/{split}/plan.png") for split in Split] == list(Split)
 
 
 @given(st.sets(st.characters(blacklist_categories=["Cs"], blacklist_characters="\r\n"), max_size=60))

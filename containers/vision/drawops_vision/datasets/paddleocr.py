@@ -11,7 +11,7 @@ One folder is the `data_dir` of everything, and is a data set in the working for
                                         (PaddleOCR adds it: use_space_char)
     left_out.jsonl                      every label without a crop, with the reason
 
-Pages are split by group, never by crop: two crops of one sheet are alike (`split_of`).
+Pages are split by group, never by crop: two crops of one sheet are alike (`side_of`).
 
 Crops are cut here and not by PaddleOCR's tools. Those (`get_rotate_crop_image`) turn a crop that is at least
 1.5 times as high as wide by 90 degrees counter-clockwise: text that reads upwards ends upside down, and a
@@ -22,7 +22,6 @@ the points could help those.
 PaddleOCR's detection training takes ``*`` for ``###`` (don't care). That cannot be escaped; it is counted.
 """
 
-import hashlib
 import json
 import unicodedata
 from collections import Counter
@@ -34,6 +33,7 @@ import cv2
 import numpy as np
 from drawops.contracts.datasets import Split
 from drawops.contracts.labels import Label
+from drawops.datasets.versions import split_of
 from drawops.errors import InvalidInput
 from numpy.typing import NDArray
 
@@ -57,7 +57,6 @@ DON_T_CARE = "*"
 """What PaddleOCR's `DetLabelEncode` ignores besides '###'."""
 SMALLEST = 1.0
 """Pixels; a crop with a shorter side than this has nothing to show."""
-SHARES = {Split.TRAIN: 0.8, Split.VAL: 0.1, Split.TEST: 0.1}
 
 
 @dataclass(frozen=True)
@@ -179,7 +178,7 @@ class _Writer:
         self.labels += len(labels)
         self._stars += sum(label.text == DON_T_CARE for label in labels)
         if labels:
-            self._append(f"det_{split_of(group_of(name))}.txt", line_of(name, labels))
+            self._append(f"det_{side_of(name)}.txt", line_of(name, labels))
         else:
             self._empty += 1
 
@@ -192,7 +191,7 @@ class _Writer:
         pixels = render_page(page.image.read_bytes(), 1)
         stem = PurePosixPath(picture_name(f"{PurePosixPath(page.name).stem}.png", self._stems))
         self._stems.add(stem.name)
-        split = split_of(group_of(page.name))
+        split = side_of(page.name)
         lines = []
         for number, label in enumerate(page.labels, start=1):
             quad = quad_of(label)
@@ -327,14 +326,14 @@ def group_of(name: str) -> str:
     return PurePosixPath(name).stem.rpartition("#")[0] or PurePosixPath(name).stem
 
 
-def split_of(group: str) -> Split:
-    """The side that a group stands on: by a hash of its name, so it is the same in every export."""
-    place = int.from_bytes(hashlib.sha256(group.encode()).digest()[:8], "big") / 2**64
-    for split, share in SHARES.items():
-        if place < share:
-            return split
-        place -= share
-    return Split.TEST
+def side_of(name: str) -> Split:
+    """The side that a page stands on, by its name: the same in every export.
+
+    Pages in a folder called train, val or test stand there (a dataset version is written so); others go by a
+    hash of their group's name, as the pages of dataset versions do.
+    """
+    folder = PurePosixPath(name).parent.name
+    return Split(folder) if folder in set(Split) else split_of(group_of(name))
 
 
 def quad_of(label: Label) -> NDArray[np.float32]:
@@ -385,6 +384,6 @@ __all__ = [
     "quad_of",
     "read_dictionary",
     "recognition_lines",
-    "split_of",
+    "side_of",
     "write_dictionary",
 ]

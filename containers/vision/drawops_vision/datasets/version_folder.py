@@ -24,6 +24,8 @@ def write_version(
 ) -> Iterator[LabelledPage]:
     """Write the pages of a version into a new data set, one after another as the caller asks for them.
 
+    Pages lie in `images/train`, `images/val` and `images/test`, so that an export keeps their sides.
+
     Args:
         folder: missing or empty.
         split: only the pages of this one.
@@ -43,7 +45,7 @@ def write_version(
             if split is None or page.split is split:
                 data, labels = load_page(page, s3=s3, bucket=bucket)
                 picture, suffix = _picture(data, page)
-                yield made.write(f"{page.page_id}{suffix}", picture, labels.labels)
+                yield made.write(f"{page.split.value}/{page.page_id}{suffix}", picture, labels.labels)
 
 
 def _picture(data: bytes, page: PageEntry) -> tuple[bytes, str]:
