@@ -82,7 +82,7 @@ def test_the_cleaned_folder_holds_the_good_and_rejected_holds_the_rest(
     report = clean_folder(dirty, out)
     assert texts(out) == {"images/a.png": list(STRINGS), "images/b.png": list(STRINGS[::-1])}
     assert texts(out / "rejected") == {
-        "images/a.png": ["NOTHING", ""],
+        "images/a.png": ["", "NOTHING"],
         "images/again.png": list(STRINGS[:2]),
         "images/small.png": list(STRINGS[:3]),
         "images/cut.png": list(STRINGS[:1]),
