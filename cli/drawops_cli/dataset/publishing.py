@@ -110,6 +110,8 @@ def _upload(source: "DatasetFolder", target: Target, project: str) -> list[NewPa
 
 
 def _page(page: "LabelledPage", origin: DataSource, target: Target, project: str) -> NewPage:
+    from drawops_vision.datasets.paddleocr import group_of
+
     content = page.image.read_bytes()
     width, height = page.size
     image = put_picture(
@@ -118,7 +120,7 @@ def _page(page: "LabelledPage", origin: DataSource, target: Target, project: str
     name = page.name.removeprefix("images/")
     return NewPage(
         name=name,
-        group=f"{origin.name}/{name}",
+        group=f"{origin.name}/{group_of(name)}",
         source=origin,
         image=image,
         labels=PageLabels(width=width, height=height, labels=page.labels),
