@@ -257,7 +257,7 @@ def _drawn(face: Face, character: str) -> Array:
     picture = np.zeros((_HEIGHT * fine, _WIDTH * fine), np.uint8)
     scale, baseline = _CAPITAL * fine, (_HEIGHT - 6) * fine
     contours = [
-        np.round(contour * (scale, -scale) + (2 * fine, baseline)).astype(np.int32)
+        np.round(np.asarray(contour) * (scale, -scale) + (2 * fine, baseline)).astype(np.int32)
         for contour in face.outlines(character)
     ]
     cv2.fillPoly(picture, contours, 255)

@@ -25,27 +25,6 @@ if TYPE_CHECKING:
 TABLE = "labeling"
 KEY = b"0123456789abcdef0123456789abcdef"
 
-TABLE_DEFINITION: dict[str, Any] = {
-    "BillingMode": "PAY_PER_REQUEST",
-    "AttributeDefinitions": [
-        {"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk", "state", "updated_at")
-    ],
-    "KeySchema": [
-        {"AttributeName": "pk", "KeyType": "HASH"},
-        {"AttributeName": "sk", "KeyType": "RANGE"},
-    ],
-    "GlobalSecondaryIndexes": [
-        {
-            "IndexName": "by_state",
-            "KeySchema": [
-                {"AttributeName": "state", "KeyType": "HASH"},
-                {"AttributeName": "updated_at", "KeyType": "RANGE"},
-            ],
-            "Projection": {"ProjectionType": "ALL"},
-        }
-    ],
-}
-
 
 @pytest.fixture(autouse=True)
 def atomic(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,9 +39,17 @@ def atomic(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def table(aws: None) -> "DynamoDBClient":
+def table(aws: None, template: dict[str, Any]) -> "DynamoDBClient":
+    """The table exactly as template.yaml declares it."""
     client = boto3.client("dynamodb")
-    client.create_table(TableName=TABLE, **TABLE_DEFINITION)
+    declared = template["Resources"]["LabelingTable"]["Properties"]
+    client.create_table(
+        TableName=TABLE,
+        **{
+            name: declared[name]
+            for name in ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
+        },
+    )
     return client
 
 
