@@ -3,15 +3,14 @@
 import io
 import json
 import zipfile
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 from drawops.catalog import Catalog
-from drawops.contracts.events import DrawingProcessed, LabelingSubmitted
-from drawops.contracts.labeling import Area, Backend, LabelingState, Reason, SaveRequest, SubmitRequest
+from drawops.contracts.events import DrawingProcessed
+from drawops.contracts.labeling import Area, Backend, LabelingState, Reason
 from drawops.contracts.reading import DrawingResult
 from drawops.contracts.workflow import LabelingFailure, OpenRequest
 from drawops.errors import InvalidResult, NotReady
@@ -21,13 +20,11 @@ from drawops.labeling.failure import fail
 from drawops.labeling.opening import open_page
 from drawops.labeling.picture import MAX_ATTRIBUTES, areas_to_cut, keep_picture, order_picture
 from drawops.labeling.policy import ConfidencePolicy
-from drawops.labeling.reconciliation import reconcile
-from drawops.labeling.service import LabelingService
 from drawops.labeling.store import Labeling, LabelingStore
 
 from tests.unit.core.conftest import client_of
 from tests.unit.core.labeling.conftest import DATA
-from tests.unit.core.labeling.pages import Open, accept_all, grid, szi
+from tests.unit.core.labeling.pages import grid, szi
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -207,21 +204,3 @@ def test_a_failure_before_the_labeling_was_there_is_no_further_failure(store: La
     assert fail(
         LabelingFailure(request=request(grid()), error="InvalidResult", cause="no page 9"), store=store
     )
-
-
-def test_a_submission_whose_event_was_lost_is_announced_again(
-    opened: Open, service: LabelingService, store: LabelingStore, announced: list[LabelingSubmitted]
-) -> None:
-    labeling = opened()
-    (task,) = labeling.task_ids
-    document = service.claim("mei", task)
-    saved = service.save(
-        "mei", task, SaveRequest(base_revision=document.revision, boxes=accept_all(document.boxes))
-    )
-    service.submit("mei", task, SubmitRequest(base_revision=saved.revision))
-    again: list[LabelingSubmitted] = []
-    assert not reconcile(store, announce=again.append, grace=timedelta(hours=1))
-    assert reconcile(store, announce=again.append, grace=timedelta(seconds=0)) == [
-        labeling.labeling.labeling_id
-    ]
-    assert again == announced
