@@ -8,11 +8,11 @@ for sheets that the fit has not seen, the expected calibration error, the error 
 reader of as many texts would show by chance, and how well confidence tells right from wrong:
 
     network      the recognition network's own confidence
-    generated    fitted on generated sheets alone
+    shipped      fitted on generated sheets alone, none of those that are checked
     left out     fitted on generated sheets and on the real drawings but the one that is checked
 
 With --samples what was measured is kept in a file, and taken from it when it is there: reading takes
-minutes, fitting a second. With --write the fit on all but the checked generated sheets goes to
+minutes, fitting a second. With --write the fit on generated sheets goes to
 containers/inference/weights/calibration.json (the next model is built with it), the tables and the
 reliability diagram to docs/benchmarks.
 """
@@ -291,11 +291,10 @@ def check(samples: Samples) -> tuple[list[Row], dict[str, dict[str, tuple[Floats
     base, unseen = samples.sets == FIT, samples.sets == CHECK
     real = ~base & ~unseen
     fitted = confidences(fit(samples.features[base], samples.right[base]), samples.features)
-    kinds = {"network": samples.network, "generated": fitted}
+    kinds = {"network": samples.network, "shipped": fitted}
     if real.any():
         held = left_out(samples, real, base)
         both = samples.of(base | real)
-        # What ships has seen the real drawings, but not these generated ones.
         held[unseen] = confidences(fit(both.features, both.right), samples.features[unseen])
         kinds["left out"] = held
     sets = {name: samples.sets == name for name in (CHECK, *REAL) if (samples.sets == name).any()}
@@ -312,7 +311,7 @@ def check(samples: Samples) -> tuple[list[Row], dict[str, dict[str, tuple[Floats
 
 def diagram(curves: Mapping[str, Mapping[str, tuple[Floats, NDArray[np.bool_]]]]) -> bytes:
     """Reliability diagrams of the network's confidence and of the fitted one side by side, as SVG."""
-    shown = {kind: curves[kind] for kind in ("network", "left out" if "left out" in curves else "generated")}
+    shown = {kind: curves[kind] for kind in ("network", "shipped")}
     with mpl.rc_context({"svg.hashsalt": "drawops", "svg.fonttype": "none", "font.size": 9}):
         canvas = Figure(figsize=(9, 4.4), layout="constrained")
         for place, (kind, sets) in enumerate(shown.items(), start=1):
@@ -335,8 +334,7 @@ def diagram(curves: Mapping[str, Mapping[str, tuple[Floats, NDArray[np.bool_]]]]
 
 TITLES = {
     "network": "the network's own confidence",
-    "generated": "fitted on generated sheets",
-    "left out": "fitted, the drawing left out",
+    "shipped": "as shipped, fitted on generated sheets",
 }
 
 
@@ -365,8 +363,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         table.add_row(*one.cells())
     console.print(table)
     if options.write:
-        shipped = samples.of(samples.sets != CHECK)
-        fitted = fit(shipped.features, shipped.right)
+        base = samples.of(samples.sets == FIT)
+        fitted = fit(base.features, base.right)
         (WEIGHTS / "calibration.json").write_text(json.dumps(fitted.model_dump(), indent=1) + "\n")
         (OUT / "calibration.svg").write_bytes(diagram(curves))
         (OUT / "calibration.md").write_text(markdown(rows, samples), "utf-8")
@@ -383,7 +381,7 @@ def markdown(rows: Sequence[Row], samples: Samples) -> str:
         "",
         f"{counts[FIT]} generated sheets to fit on ({int((samples.sets == FIT).sum()):,} texts), "
         f"{counts[CHECK]} others to check, and the labelled real drawings. A text is right when place and "
-        "string are. *network*: the recognition network's own confidence. *generated*: fitted on generated "
+        "string are. *network*: the recognition network's own confidence. *shipped*: fitted on generated "
         "sheets alone. "
         "*left out*: fitted on generated sheets and all real drawings but the one that is checked. "
         "*ECE*: ten bins of equal mass. *By chance*: what a perfectly calibrated reader would show for as "

@@ -147,9 +147,8 @@ def _said(one: Recognised) -> dict[str, float]:
 
 def _again(one: Recognised, line: Line | None) -> dict[str, float]:
     if line is None:
-        return {"again": 0.0, "differs": 0.0, "again_mean": 0.0, "again_least": 0.0}
+        return {"differs": 0.0, "again_mean": 0.0, "again_least": 0.0}
     return {
-        "again": 1.0,
         "differs": float(line.text != one.text),
         "again_mean": _logit(line.confidence) - _logit(one.line.confidence),
         "again_least": _logit(line.least) - _logit(one.line.least),
@@ -158,7 +157,6 @@ def _again(one: Recognised, line: Line | None) -> dict[str, float]:
 
 def _string(text: str) -> dict[str, float]:
     return {
-        "length": math.log(len(text)),
         "alone": float(len(text) == 1),
         "pair": float(len(text) == 2),
         "lone_letter": float(len(text) == 1 and text.isalpha()),
@@ -166,7 +164,6 @@ def _string(text: str) -> dict[str, float]:
         "spaces": min(4.0, text.count(" ")),
         "signs": min(4.0, sum(not letter.isalnum() and letter != " " for letter in text)),
         "ends_in_sign": float(not text[0].isalnum()) + float(not text[-1].isalnum()),
-        "rare": float(any(ord(letter) > 126 for letter in text)),
         "confusable": min(3.0, sum(letter in CONFUSABLE for letter in text)),
     }
 
@@ -193,14 +190,12 @@ def _shape(quad: Quad, usual_height: float, stretch: float) -> dict[str, float]:
     angle = math.degrees(math.atan2(y, x)) % 360
     return {
         "height": math.log(min(100.0, max(5.0, height))),
-        "low": math.log(16 / min(16.0, max(5.0, height))),
         "taller": relative,
         "odd_height": abs(relative),
         "stretch": min(1.0, max(-1.0, stretch)),
         "stretched": min(1.0, max(0.0, stretch)),
         "slanted": float(3 < angle % 90 < 87),
         "upright": float(45 < angle % 180 < 135),
-        "downwards": float(45 < angle < 225),
     }
 
 
@@ -274,7 +269,6 @@ def _neighbours(quads: Sequence[Quad]) -> list[dict[str, float]]:
         others = boxes[order[first:past][order[first:past] != index]]
         across = np.minimum(right, others[:, 2]) - np.maximum(left, others[:, 0])
         down = np.minimum(bottom, others[:, 3]) - np.maximum(top, others[:, 1])
-        shared = (np.maximum(across, 0) * np.maximum(down, 0)).max(initial=0)
         turned = abs(quad[1][0] - quad[0][0]) < abs(quad[1][1] - quad[0][1])
         along, aside = (down, across) if turned else (across, down)
         thickness = right - left if turned else bottom - top
@@ -282,7 +276,6 @@ def _neighbours(quads: Sequence[Quad]) -> list[dict[str, float]]:
         row = float(np.clip((-aside[along > 0.3 * short]).min(initial=reach) / short, -1, REACH))
         found.append(
             {
-                "overlap": float(min(1.0, shared / max(1.0, (right - left) * (bottom - top)))),
                 "beside": math.exp(-max(0.0, gap)),
                 "close": float(gap < 1.5),
                 "stacked": math.exp(-max(0.0, row)),
