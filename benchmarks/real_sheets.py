@@ -32,7 +32,7 @@ WHY = (
     "quirks of the drawings' text layers. Merged and split are overprints, and labels that part numbers one "
     "space apart or join the cells of a tolerance frame. Valves resemble letters; an `I` alone or first in a "
     "word is taken for a line or an `l`; letters that touch two lines get a box that is too small. Of the "
-    "21 turned labels of the part drawings 11 are pieces of a tolerance (`-`, `+`, `0.40`) that are read as one."
+    "21 turned labels of the part drawings 11 are pieces of a tolerance (`-`, `+`, `0.40`) read as one."
 )
 SOURCE = (
     "Crops: DEXPI TrainingTestCases, example P&IDs by Hexagon, Siemens, AVEVA and Covestro for DEXPI e.V., "

@@ -30,7 +30,11 @@ PUMPS = ("PUMP P-1234", "VALVE V-77", "DN 150 PN 16", "TANK T-2001")
 @pytest.fixture(scope="module")
 def line_reader(model_dir: Path) -> LineReader:
     model = Model(model_dir)
-    return LineReader(Recogniser(model, threads=1).lines, frozenset(model.classes))
+    recogniser = Recogniser(model, threads=1)
+    return LineReader(
+        lambda lines: [(one.text, one.confidence) for one in recogniser.lines(lines)],
+        frozenset(model.classes),
+    )
 
 
 def drawn(draw: Callable[[Canvas], None], fonts: dict[str, bytes] | None = None, **entries: int) -> bytes:
