@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import typer
-
 from drawops_cli.dataset import (
     cleaning,
     exporting,
@@ -16,7 +14,7 @@ from drawops_cli.dataset import (
     synth,
     versions,
 )
-from drawops_cli.help import unwrapped
+from drawops_cli.help import group
 
 VERBS: tuple[tuple[str, Callable[..., Any]], ...] = (
     ("list", listing.list_datasets),
@@ -45,12 +43,4 @@ HELP = """Labelled data sets: fetch, generate, convert, look at, clean, export; 
 A data set is a folder: images/, Label.txt in PaddleOCR's format, dataset.json with licence and origin.
 """
 
-app = typer.Typer(
-    help=unwrapped(HELP),
-    no_args_is_help=True,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-for _name, _verb in VERBS:
-    app.command(_name, help=unwrapped(_verb.__doc__ or ""))(_verb)
+app = group(HELP, VERBS)

@@ -3,9 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-import typer
-
-from drawops_cli.help import unwrapped
+from drawops_cli.help import group
 from drawops_cli.label import assign, cancel, export, invite, request, select, status
 from drawops_cli.label import open as open_page
 
@@ -30,12 +28,4 @@ VERBS: tuple[tuple[str, Callable[..., Any]], ...] = (
     ("export", export.export),
 )
 
-app = typer.Typer(
-    help=unwrapped(HELP),
-    no_args_is_help=True,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-for _name, _verb in VERBS:
-    app.command(_name, help=unwrapped(_verb.__doc__ or ""))(_verb)
+app = group(HELP, VERBS)

@@ -23,6 +23,12 @@ def client_of(stub: Stubber) -> Any:  # noqa: ANN401
     return stub.client
 
 
+def create_table(client: "DynamoDBClient", name: str, declared: dict[str, Any]) -> None:
+    """Make a table out of its properties in the template."""
+    kept = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
+    client.create_table(TableName=name, **{key: declared[key] for key in kept})
+
+
 @pytest.fixture(autouse=True)
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
@@ -44,16 +50,9 @@ def s3(aws: None) -> "S3Client":
 
 @pytest.fixture
 def dynamodb(aws: None, template: dict[str, Any]) -> "DynamoDBClient":
-    """The table exactly as template.yaml declares it."""
+    """The catalog table exactly as template.yaml declares it."""
     client = boto3.client("dynamodb")
-    declared = template["Resources"]["CatalogTable"]["Properties"]
-    client.create_table(
-        TableName=TABLE,
-        **{
-            name: declared[name]
-            for name in ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
-        },
-    )
+    create_table(client, TABLE, template["Resources"]["CatalogTable"]["Properties"])
     return client
 
 

@@ -16,6 +16,7 @@ from drawops.labeling.opening import OpeningSettings, open_page, publish
 from drawops.labeling.service import LabelingService
 from drawops.labeling.store import LabelingStore
 
+from tests.unit.core.conftest import create_table
 from tests.unit.core.labeling.pages import DATA, Open, Opened, grid, szi
 
 if TYPE_CHECKING:
@@ -40,16 +41,9 @@ def atomic(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def table(aws: None, template: dict[str, Any]) -> "DynamoDBClient":
-    """The table exactly as template.yaml declares it."""
+    """The labeling table exactly as template.yaml declares it."""
     client = boto3.client("dynamodb")
-    declared = template["Resources"]["LabelingTable"]["Properties"]
-    client.create_table(
-        TableName=TABLE,
-        **{
-            name: declared[name]
-            for name in ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
-        },
-    )
+    create_table(client, TABLE, template["Resources"]["LabelingTable"]["Properties"])
     return client
 
 
