@@ -37,6 +37,6 @@ def assign(
     err.print(f"{len(given)} of {len(tasks)} tasks are kept for {name} for {days} days.", markup=False)
     if not given:
         raise Failure(
-            "None could be given: others hold them, they are handed in, or that person has an opinion on "
-            "the same area already."
+            "None could be given: somebody holds them, perhaps this very person, they are handed in, or that "
+            "person has an opinion on the same area already."
         )

@@ -35,6 +35,9 @@ def request(
     """
     target = choose(profile, region, stack)
     chosen = [_read_revision(target, drawing) for drawing in drawings]
+    for revision in chosen:
+        if page is not None and page > (revision.pages or 1):
+            raise Failure(f"{revision.key} has {revision.pages} pages, so there is no page {page}.")
     started = []
     for revision in chosen:
         for number in [page] if page else range(1, (revision.pages or 1) + 1):

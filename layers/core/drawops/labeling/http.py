@@ -27,7 +27,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from drawops.contracts.labeling import MAX_BODY_BYTES, ApiProblem, Me, SaveRequest, SubmitRequest
-from drawops.errors import NotReady
+from drawops.errors import InvalidResult, NotReady
 from drawops.labeling.invitations import Invitation, Invitations
 from drawops.labeling.problems import Problem, invalid, not_found, unauthorized
 from drawops.labeling.service import LabelingService
@@ -70,7 +70,7 @@ def answer(event: dict[str, Any], *, service: LabelingService, invitations: Invi
         raise not_found("There is no such thing here.")
     except Problem as problem:
         return _problem(problem.status, problem.answer)
-    except NotReady as error:
+    except (NotReady, InvalidResult) as error:
         return _problem(404, ApiProblem(code="NOT_FOUND", message=str(error)))
 
 
