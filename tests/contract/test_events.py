@@ -86,6 +86,15 @@ def test_a_sample_notification_meets_its_contract(name: str) -> None:
         InferenceNotification.model_validate_json(record["Sns"]["Message"])
 
 
+def test_the_sample_of_a_deployment_names_the_model_that_the_guide_uploads() -> None:
+    """The deployment guide copies the baseline to this key, then invokes the function with this sample."""
+    sample = DeployRequest.model_validate(load("command/deploy_model.json"))
+    for guide in ("docs/deployment.md", "docs/zh/deployment.md"):
+        assert f"/{sample.artifact_key}" in (EVENTS.parent / guide).read_text(encoding="utf-8")
+    made = (EVENTS.parent / "containers" / "inference" / "baseline_model.py").read_text(encoding="utf-8")
+    assert f'VERSION = "{sample.model_version}"' in made
+
+
 def test_the_queue_sample_carries_the_s3_sample() -> None:
     (record,) = load("sqs/start_processing.json")["Records"]
     assert json.loads(record["body"]) == load("s3/object_created.json")
