@@ -4,14 +4,17 @@ import json
 import urllib.error
 import urllib.request
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from drawops.contracts.datasets import CreatedVersion, DataSource, NewPage
 from drawops.contracts.events import SOURCE_DATASETS, SOURCE_LABELING
 from drawops.contracts.labeling import LabelingState, Reason, TaskDocument
-from drawops.contracts.labels import UNREADABLE
-from drawops.datasets.versions import load_manifest, load_page
+from drawops.contracts.labels import UNREADABLE, PageLabels
+from drawops.contracts.reading import MediaType
+from drawops.datasets.versions import create_version, load_manifest, load_page, put_picture
 from drawops.labeling.store import Labeling
 from drawops_cli.label.access import console_url, invitations_of, store_of
 from drawops_cli.label.request import ask
@@ -155,3 +158,29 @@ def test_a_page_that_the_drawing_does_not_have_fails_with_its_reason(stack: Stac
 
     cause = client.describe_execution(executionArn=eventually(failed, 60))["cause"]
     assert "has no page 9" in cause
+
+
+def test_two_exports_at_the_same_moment_lose_nothing(stack: Stack) -> None:
+    """The local cloud's S3 really answers conditional writes at once; moto in the unit tests does not."""
+    source = DataSource(name="generated", licence="CC0-1.0")
+
+    def page(name: str) -> NewPage:
+        image = put_picture(
+            drawings.png(name), s3=stack.target.s3, bucket=stack.target.data_bucket, project="race",
+            media_type=MediaType.PNG,
+        )  # fmt: skip
+        return NewPage(
+            name=name, group=name, source=source, image=image, labels=PageLabels(width=560, height=200, labels=())
+        )  # fmt: skip
+
+    def exported(name: str) -> CreatedVersion:
+        return create_version(
+            s3=stack.target.s3, bucket=stack.target.data_bucket, project="race", pages=[page(name)]
+        )
+
+    names = [f"EXPORT {number}" for number in range(6)]
+    with ThreadPoolExecutor(len(names)) as pool:
+        made = list(pool.map(exported, names))
+    assert sorted(one.number for one in made) == [1, 2, 3, 4, 5, 6]
+    last = max(made, key=lambda one: one.number)
+    assert {page.name for page in last.manifest.pages} == set(names)

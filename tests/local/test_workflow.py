@@ -15,6 +15,7 @@ from drawops.catalog import Revision, Status
 from drawops.contracts.events import DrawingProcessed, DrawingQuarantined
 from drawops.contracts.workflow import ReconcileReport, ReconcileRequest
 from drawops.keys import inference_id
+from drawops.labeling.failure import TIMED_OUT
 from drawops_cli.bring_up import reconcile
 from drawops_cli.failures import FunctionFailed
 from drawops_local import credentials, environments
@@ -385,15 +386,46 @@ ANSWERS: dict[str, tuple[str, Any]] = {
         {"alarm": "drawops-local-ocr-wake-from-zero"},
     ),
     "workflow/quarantine_drawing.json": ("QuarantineDrawingFunction", {"event": None}),
+    "workflow/fail_labeling.json": (
+        "FailLabelingFunction",
+        {"reason": f"{TIMED_OUT} Ask for the page again with `drawops label request`."},
+    ),
+    "schedule/reconcile_labelings.json": ("ReconcileLabelingsFunction", {"announced": []}),
 }
 REFUSALS: dict[str, tuple[str, str, str]] = {
     "workflow/register_drawing.json": ("RegisterDrawingFunction", "InvalidInput", "DRAWING_DELETED: "),
     "workflow/check_drawing.json": ("CheckDrawingFunction", "NoSuchKey", "GetObject"),
     "workflow/invoke_endpoint.json": ("InvokeEndpointFunction", "Conflict", "is not open any more"),
     "workflow/store_result.json": ("StoreResultFunction", "InvalidResult", "There is no answer at s3://"),
+    "drawops/drawing_processed.json": ("ConsiderLabelingFunction", "NotReady", "must be read first"),
+    "workflow/open_labeling.json": ("OpenLabelingFunction", "NotReady", "must be read first"),
+    "workflow/order_picture.json": ("OrderPictureFunction", "Conflict", "no such labeling"),
+    "workflow/publish_labeling.json": (
+        "PublishLabelingFunction",
+        "InvalidResult",
+        "There is no picture at s3://",
+    ),
+    "workflow/create_dataset_version.json": ("CreateDatasetVersionFunction", "Conflict", "no such labeling"),
 }
-# Not the input of a function: what the upload queue wraps, and what the workflow sends.
-NOT_INVOKED = {"s3/object_created.json", "drawops/drawing_processed.json", "drawops/drawing_quarantined.json"}
+# Requests of a browser: function and status of the answer.
+REQUESTS = {
+    "http/list_tasks.json": ("AnswerLabelingApiFunction", 401),
+    "http/get_console_file.json": ("ServeConsoleFunction", 200),
+}
+# Not the input of a function: what the upload queue wraps, and what workflows send.
+NOT_INVOKED = {
+    "s3/object_created.json",
+    "drawops/drawing_quarantined.json",
+    "drawops/labeling_submitted.json",
+    "drawops/dataset_version_created.json",
+}
+# Their functions are there with another backend only, see test_ground_truth.py.
+GROUND_TRUTH = {
+    "sagemaker/prepare_labeling_task.json",
+    "sagemaker/consolidate_annotations.json",
+    "sagemaker/labeling_job_completed.json",
+    "workflow/start_labeling_job.json",
+}
 # Changes the endpoint, see its own test.
 DEPLOYS = "command/deploy_model.json"
 
@@ -413,6 +445,13 @@ def test_a_sample_event_about_an_unknown_drawing_is_refused(stack: Stack, sample
     assert words in refusal.value.message
 
 
+@pytest.mark.parametrize("sample", REQUESTS)
+def test_a_sample_request_is_answered(stack: Stack, sample: str) -> None:
+    function, status = REQUESTS[sample]
+    answer = json.loads(stack.target.invoke(stack.target.functions()[function], read(sample)))
+    assert answer["statusCode"] == status
+
+
 def test_a_model_that_does_not_exist_does_not_replace_the_one_in_service(stack: Stack) -> None:
     sagemaker, endpoint = stack.target.client("sagemaker"), stack.target.output("EndpointName")
     before = sagemaker.describe_endpoint(EndpointName=endpoint)["EndpointConfigName"]
@@ -430,7 +469,7 @@ def test_a_model_that_does_not_exist_does_not_replace_the_one_in_service(stack: 
 
 
 def test_every_sample_event_is_tried() -> None:
-    tried = {*ANSWERS, *REFUSALS, *NOT_INVOKED, DEPLOYS}
+    tried = {*ANSWERS, *REFUSALS, *REQUESTS, *NOT_INVOKED, *GROUND_TRUTH, DEPLOYS}
     assert {path.relative_to(EVENTS).as_posix() for path in EVENTS.rglob("*.json")} == tried
 
 

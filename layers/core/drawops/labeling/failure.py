@@ -7,6 +7,8 @@ from drawops.intake.quarantine import explain
 from drawops.keys import labeling_id
 from drawops.labeling.store import LabelingStore
 
+TIMED_OUT = "The page's picture did not come in time; check that the endpoint is in service."
+
 
 def fail(failure: LabelingFailure, *, store: LabelingStore) -> str:
     """Mark the labeling FAILED and say why. Asking for the page again starts anew.
@@ -16,7 +18,9 @@ def fail(failure: LabelingFailure, *, store: LabelingStore) -> str:
         but in the execution.
     """
     request = failure.request
-    reason = explain(failure.error, failure.cause).sentence
+    reason = (
+        TIMED_OUT if failure.error == "States.Timeout" else explain(failure.error, failure.cause).sentence
+    )
     sentence = f"{reason} Ask for the page again with `drawops label request`."
     try:
         store.end(

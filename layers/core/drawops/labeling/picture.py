@@ -6,6 +6,8 @@ The picture is one object, an SZI (see `drawops_vision.pyramid`); `drawops.label
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import ClientError
+
 from drawops.catalog import Catalog, Inference
 from drawops.contracts.labeling import Area, Backend
 from drawops.errors import InvalidResult
@@ -72,18 +74,23 @@ def keep_picture(
         output_location: S3 URI of the answer; objects there live for two weeks only.
 
     Raises:
-        InvalidResult: the answer is no picture of that page.
+        InvalidResult: the answer is missing, or no picture of that page.
         Conflict: the labeling has ended in the meantime.
     """
     bucket, key = parse_s3_uri(output_location)
     keys = LabelingKeys(labeling_id)
-    s3.copy_object(
-        Bucket=data_bucket,
-        Key=keys.pyramid,
-        CopySource={"Bucket": bucket, "Key": key},
-        ContentType=ACCEPT,
-        MetadataDirective="REPLACE",
-    )
+    try:
+        s3.copy_object(
+            Bucket=data_bucket,
+            Key=keys.pyramid,
+            CopySource={"Bucket": bucket, "Key": key},
+            ContentType=ACCEPT,
+            MetadataDirective="REPLACE",
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+            raise InvalidResult(f"There is no picture at {output_location}.") from None
+        raise
     for area, content in PyramidFile(s3, data_bucket, keys.pyramid).cut_outs():
         s3.put_object(
             Bucket=data_bucket,
