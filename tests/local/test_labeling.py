@@ -169,9 +169,8 @@ def test_two_exports_at_the_same_moment_lose_nothing(stack: Stack) -> None:
             drawings.png(name), s3=stack.target.s3, bucket=stack.target.data_bucket, project="race",
             media_type=MediaType.PNG,
         )  # fmt: skip
-        return NewPage(
-            name=name, group=name, source=source, image=image, labels=PageLabels(width=560, height=200, labels=())
-        )  # fmt: skip
+        labels = PageLabels(width=560, height=200, labels=())
+        return NewPage(name=name, group=name, source=source, image=image, labels=labels)
 
     def exported(name: str) -> CreatedVersion:
         return create_version(
