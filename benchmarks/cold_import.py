@@ -3,7 +3,7 @@
     python -m benchmarks.cold_import [--runs 5]
 
 Each function is imported by a fresh interpreter, the one that runs it on the local cloud, from its built
-artifacts alone: its own folder and the built layer; boto3 comes with the interpreter, as on AWS. Neither
+artifacts alone: its own folder and its built layers; boto3 comes with the interpreter, as on AWS. Neither
 artifact holds bytecode and none is written, so compiling is part of the time, as it is on AWS where both
 are read-only. Needs what `drawops up` builds. Exit code 1 when a goal is missed.
 """
@@ -22,7 +22,10 @@ from rich.console import Console
 from rich.table import Table
 
 ROOT = Path(__file__).resolve().parents[1]
-LAYER = ROOT / ".aws-sam" / "build" / "CoreLayer"
+BUILT = ROOT / ".aws-sam" / "build"
+LAYER = BUILT / "CoreLayer"
+# Layers that a function has besides, as in template.yaml.
+FURTHER_LAYERS = {"serve_console": ("ConsoleLayer",)}
 GOAL_MILLISECONDS = 400
 GOAL_MEGABYTES = 15
 _TIMED_IMPORT = "import time; start = time.perf_counter(); import handler; print(time.perf_counter() - start)"
@@ -43,11 +46,12 @@ def import_seconds(function: Path) -> float:
     Raises:
         ImportFailed: it cannot be imported.
     """
+    layers = [LAYER, *(BUILT / name for name in FURTHER_LAYERS.get(function.name, ()))]
     python = environments.python_of(environments.environment_path(ROOT, "lambda"))
     # Variables that AWS sets and boto3 or the handlers may look for; nothing of this machine.
     variables = {
         "PATH": os.defpath,
-        "PYTHONPATH": os.pathsep.join([str(function), str(LAYER / "python")]),
+        "PYTHONPATH": os.pathsep.join([str(function), *(str(layer / "python") for layer in layers)]),
         "PYTHONDONTWRITEBYTECODE": "1",
         "AWS_DEFAULT_REGION": "us-east-1",
     }

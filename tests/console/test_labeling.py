@@ -503,7 +503,7 @@ def test_help_shows_every_key(person: Comes, opened: Opened) -> None:
     for said in ("Agree and go on", "Split at the caret", "Alt+N", "Ctrl+Shift+Z", "Unreadable"):
         assert said in shown
     anna.press("Escape")
-    assert anna.page.locator("dialog").count() == 0
+    anna.page.locator("dialog").wait_for(state="detached")
     anna.press("j")
     assert anna.page.evaluate("window.drawops.editor.selectedId") == "p1-t8"
 

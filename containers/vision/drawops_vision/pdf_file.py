@@ -111,8 +111,7 @@ def _open(data: bytes) -> pypdfium2.PdfDocument:
             ) from error
         if not whole:
             raise truncated from error
-        if error.err_code == pdfium.FPDF_ERR_SUCCESS:
-            # PDFium's way to say that all was parsed and no page was found.
+        if _is_without_pages(data):
             check_pages(0, DEFAULT_LIMITS)
         raise InvalidInput(
             Code.CORRUPT_FILE, "The PDF is damaged and cannot be opened; export the drawing again."
@@ -122,6 +121,20 @@ def _open(data: bytes) -> pypdfium2.PdfDocument:
         document.close()
         raise truncated
     return document
+
+
+def _is_without_pages(data: bytes) -> bool:
+    """Whether all was parsed and no page was found.
+
+    pypdfium2 reports that with PDFium's last error, which may be one of an earlier file.
+    """
+    document = pdfium.FPDF_LoadMemDocument64(data, len(data), None)
+    if not document:
+        return False
+    try:
+        return int(pdfium.FPDF_GetPageCount(document)) < 1
+    finally:
+        pdfium.FPDF_CloseDocument(document)
 
 
 def _scale(width: float, height: float, limits: Limits) -> float:

@@ -126,6 +126,12 @@ def test_bad_input_is_refused_with_its_own_code_and_advice(name: str) -> None:
     assert error.sentence.endswith(".")
 
 
+def test_a_pdf_is_judged_by_itself_and_not_by_the_one_before() -> None:
+    for name in ("a PDF of garbage", "a PDF without pages", "an encrypted PDF", "a PDF without a page tree"):
+        make, code = BAD[name]
+        assert refusal(make()).code is code
+
+
 def test_a_png_bomb_is_refused_without_decoding_it() -> None:
     data = bomb(50_000)
     started = time.perf_counter()
