@@ -102,6 +102,9 @@ def _open(data: bytes) -> pypdfium2.PdfDocument:
     truncated = InvalidInput(
         Code.TRUNCATED_FILE, "The PDF ends before its end marker; the copy is incomplete, upload it again."
     )
+    # PDFium gives no reason when it finds no page, so an earlier file's would stand: this call, which finds
+    # no file, leaves one that bytes in memory cannot have.
+    pdfium.FPDF_LoadDocument(b"\0", None)
     try:
         document = pypdfium2.PdfDocument(data)
     except pypdfium2.PdfiumError as error:
@@ -111,7 +114,8 @@ def _open(data: bytes) -> pypdfium2.PdfDocument:
             ) from error
         if not whole:
             raise truncated from error
-        if _is_without_pages(data):
+        if error.err_code == pdfium.FPDF_ERR_FILE:
+            # No reason given: all was parsed and no page was found.
             check_pages(0, DEFAULT_LIMITS)
         raise InvalidInput(
             Code.CORRUPT_FILE, "The PDF is damaged and cannot be opened; export the drawing again."
@@ -121,20 +125,6 @@ def _open(data: bytes) -> pypdfium2.PdfDocument:
         document.close()
         raise truncated
     return document
-
-
-def _is_without_pages(data: bytes) -> bool:
-    """Whether all was parsed and no page was found.
-
-    pypdfium2 reports that with PDFium's last error, which may be one of an earlier file.
-    """
-    document = pdfium.FPDF_LoadMemDocument64(data, len(data), None)
-    if not document:
-        return False
-    try:
-        return int(pdfium.FPDF_GetPageCount(document)) < 1
-    finally:
-        pdfium.FPDF_CloseDocument(document)
 
 
 def _scale(width: float, height: float, limits: Limits) -> float:
