@@ -11,7 +11,7 @@ from drawops.contracts.reading import DrawingResult
 from drawops.contracts.workflow import OpenRequest
 from drawops.errors import NotReady
 from drawops.keys import labeling_id
-from drawops.labeling.policy import ConfidencePolicy, assess
+from drawops.labeling.policy import ConfidencePolicy, pages_that_need_people
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -33,19 +33,17 @@ def consider(
     """
     result = load_result(s3, processed.result_bucket, processed.result_key)
     chosen = []
-    for page in result.pages:
-        found = assess(page, policy)
-        if found.work:
-            request = OpenRequest(
-                drawing_id=processed.drawing_id,
-                revision=processed.revision,
-                page=page.number,
-                reason=Reason.LOW_CONFIDENCE,
-                why=found.why,
-            )
-            chosen.append(
-                start_labeling(request, stepfunctions=stepfunctions, state_machine_arn=state_machine_arn)
-            )
+    for number, why in pages_that_need_people(result.pages, policy):
+        request = OpenRequest(
+            drawing_id=processed.drawing_id,
+            revision=processed.revision,
+            page=number,
+            reason=Reason.LOW_CONFIDENCE,
+            why=why,
+        )
+        chosen.append(
+            start_labeling(request, stepfunctions=stepfunctions, state_machine_arn=state_machine_arn)
+        )
     return chosen
 
 
