@@ -80,7 +80,7 @@ def publish(
         request=f"publish-{uuid.uuid4()}",
     )
     if made.created:
-        _tell(made, target)
+        tell(DatasetVersionCreated.of(made, target.data_bucket), target)
     if as_json:
         print_json(made.model_dump(mode="json", exclude={"manifest": {"pages"}}))
         return
@@ -141,8 +141,12 @@ def _cleaning(folder: Path) -> dict[str, int]:
     return {rule.value: count for rule, count in report.rejected.items()}
 
 
-def _tell(made: CreatedVersion, target: Target) -> None:
-    detail = DatasetVersionCreated.of(made, target.data_bucket)
+def tell(detail: DatasetVersionCreated, target: Target) -> None:
+    """Send the event about a version that no workflow made.
+
+    Raises:
+        Failure: the event bus did not take it.
+    """
     answer = target.client("events").put_events(
         Entries=[
             {

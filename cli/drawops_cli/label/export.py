@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from drawops.contracts.events import SOURCE_DATASETS, DatasetVersionCreated
+from drawops.contracts.events import DatasetVersionCreated
 from drawops.contracts.workflow import ExportRequest, jsonable
 from drawops.datasets.versions import load_manifest, newest_version
 from rich.progress import track
 
 from drawops_cli.console import err, out, print_json
+from drawops_cli.dataset.publishing import tell
 from drawops_cli.failures import Failure
 from drawops_cli.target import Profile, Region, Stack, Target, choose
 
@@ -68,15 +69,7 @@ def _make(target: Target, project: str) -> DatasetVersionCreated | None:
         return None
     event = DatasetVersionCreated.model_validate(detail)
     # Within the workflow a state sends it; here nobody else would.
-    entry = {
-        "Source": SOURCE_DATASETS,
-        "DetailType": "DatasetVersionCreated",
-        "Detail": event.model_dump_json(),
-    }
-    if target.client("events").put_events(Entries=[entry])["FailedEntryCount"]:
-        raise Failure(
-            f"Version {event.version} is made, but the event bus did not take its event; try again."
-        )
+    tell(event, target)
     return event
 
 
