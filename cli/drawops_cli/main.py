@@ -14,6 +14,7 @@ from drawops_cli import (
     invoke,
     label,
     logs,
+    models,
     reconcile,
     results,
     sheets,
@@ -78,6 +79,7 @@ for _panel, _verbs in VERBS.items():
 
 app.add_typer(dataset.app, name="dataset", rich_help_panel="Data sets")
 app.add_typer(label.app, name="label", rich_help_panel="Data sets")
+app.add_typer(models.app, name="models", rich_help_panel="Models")
 
 
 if __name__ == "__main__":

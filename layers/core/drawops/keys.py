@@ -20,6 +20,11 @@ Raw bucket: whatever key the user chose. Data bucket:
     datasets/<project>/history/<number>.json                 which version came when; written once each
     datasets/<project>/regression.json                       the project's frozen regression set
     datasets/<project>/objects/<sha256>                      their labels and pictures, named by content
+    training/<run_id>/channels/<channel>.manifest            which objects a job gets (ManifestFile)
+    training/<run_id>/checkpoints/*                          what an interrupted training goes on from
+    training/<run_id>/output/<job>/output/model.tar.gz       what the training job made
+    training/<run_id>/gate/verdict.json, verdict.html        what the gate says of it
+    smoke-tests/*                                            (raw bucket) what a deployment reads again
 
 No rule listens to the data bucket, so no output can start its own input.
 """
@@ -244,6 +249,61 @@ DATASETS = "datasets/"
 def model_artifact(name: str, version: str) -> str:
     """Key of a model artifact in the data bucket."""
     return f"models/{name}/{version}/model.tar.gz"
+
+
+@dataclass(frozen=True)
+class TrainingKeys:
+    """Keys in the data bucket for one run of the learning loop."""
+
+    run_id: str
+
+    @property
+    def folder(self) -> str:
+        """Prefix of everything of the run."""
+        return f"training/{self.run_id}/"
+
+    def channel(self, name: str) -> str:
+        """The manifest that lists the objects of a channel."""
+        return f"{self.folder}channels/{name}.manifest"
+
+    @property
+    def checkpoints(self) -> str:
+        """Prefix of checkpoints."""
+        return f"{self.folder}checkpoints/"
+
+    @property
+    def output(self) -> str:
+        """Prefix that the training job is told to write under."""
+        return f"{self.folder}output/"
+
+    def artifact(self, job: str) -> str:
+        """Where SageMaker puts the model that a training job made."""
+        return f"{self.output}{job}/output/model.tar.gz"
+
+    @property
+    def gate(self) -> str:
+        """Prefix of what the gate writes."""
+        return f"{self.folder}gate/"
+
+    @property
+    def verdict(self) -> str:
+        """The gate's document."""
+        return f"{self.gate}verdict.json"
+
+    @property
+    def verdict_page(self) -> str:
+        """The same for people."""
+        return f"{self.gate}verdict.html"
+
+
+def run_id(project: str, version: str, request: str) -> str:
+    """The identity of a run: what is trained on, and whose request it answers."""
+    return "t-" + hashlib.sha256(f"{project}/{version}/{request}".encode()).hexdigest()[:20]
+
+
+def deployment_id(package_arn: str, occasion: str) -> str:
+    """The identity of a deployment: the model, and the approval or command that asked for it."""
+    return "dep-" + hashlib.sha256(f"{package_arn}/{occasion}".encode()).hexdigest()[:20]
 
 
 def s3_uri(bucket: str, key: str) -> str:

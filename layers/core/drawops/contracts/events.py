@@ -3,7 +3,9 @@
 Received: S3 `Object Created` through EventBridge and SQS; SageMaker's asynchronous inference notification
 through SNS; `SageMaker Endpoint State Change`. Sent: `DrawingProcessed` and `DrawingQuarantined` from
 `drawops.processing`, `LabelingSubmitted` from `drawops.labeling`, `DatasetVersionCreated` from
-`drawops.datasets`. Contracts of foreign events ignore fields that we do not use.
+`drawops.datasets`; `CandidateRejected`, `CandidateRegistered` and `TrainingFailed` from `drawops.training`;
+`ModelDeployed` and `DeploymentFailed` from `drawops.deployment`. Contracts of foreign events
+ignore fields that we do not use.
 """
 
 from typing import Literal
@@ -17,6 +19,8 @@ from drawops.contracts.workflow import Upload
 SOURCE_PROCESSING = "drawops.processing"
 SOURCE_LABELING = "drawops.labeling"
 SOURCE_DATASETS = "drawops.datasets"
+SOURCE_TRAINING = "drawops.training"
+SOURCE_DEPLOYMENT = "drawops.deployment"
 
 
 class Foreign(BaseModel):
@@ -165,3 +169,70 @@ class DatasetVersionCreated(Contract):
             texts=manifest.statistics.total.texts,
             new_texts=made.new_texts,
         )
+
+
+class CandidateRejected(Contract):
+    """Detail of the event sent when the gate does not let a candidate through. Nothing is registered."""
+
+    schema_version: Literal["1.0"] = "1.0"
+    id: str
+    run_id: str
+    project: Project
+    dataset_version: VersionId
+    outcome: str
+    reasons: tuple[str, ...]
+    verdict_bucket: str
+    verdict_key: str
+
+
+class CandidateRegistered(Contract):
+    """Detail of the event sent when a candidate waits for a person's approval."""
+
+    schema_version: Literal["1.0"] = "1.0"
+    id: str
+    run_id: str
+    project: Project
+    dataset_version: VersionId
+    package_arn: str
+    package_version: int
+    model_version: str
+    verdict_bucket: str
+    verdict_key: str
+
+
+class TrainingFailed(Contract):
+    """Detail of the event sent when a run ends without a verdict."""
+
+    schema_version: Literal["1.0"] = "1.0"
+    id: str
+    run_id: str
+    project: Project
+    dataset_version: VersionId
+    state: str
+    reason: str
+
+
+class ModelDeployed(Contract):
+    """Detail of the event sent when a model serves: canary, update and smoke test went well."""
+
+    schema_version: Literal["1.0"] = "1.0"
+    id: str
+    endpoint_name: str
+    model_name: str
+    model_version: str
+    package_arn: str | None
+    previous_version: str | None
+    mode: str
+
+
+class DeploymentFailed(Contract):
+    """Detail of the event sent when a model did not come into service; what served before still does."""
+
+    schema_version: Literal["1.0"] = "1.0"
+    id: str
+    endpoint_name: str
+    model_name: str
+    model_version: str
+    package_arn: str | None
+    serving_version: str | None
+    reason: str
