@@ -12,7 +12,10 @@ from drawops.contracts.events import (
     EndpointStateChange,
     InferenceNotification,
     LabelingSubmitted,
+    ModelPackageStateChange,
     ObjectCreated,
+    ProcessingJobStateChange,
+    TrainingJobStateChange,
 )
 from drawops.contracts.ground_truth import (
     LabelingJobStateChange,
@@ -60,6 +63,10 @@ CONTRACTS: dict[str, tuple[type[BaseModel], tuple[str, ...]]] = {
     "schedule/reconcile_drawings_sweep.json": (ReconcileRequest, ()),
     "command/deploy_model.json": (DeployRequest, ()),
     "sagemaker/endpoint_in_service.json": (EndpointStateChange, ()),
+    "sagemaker/training_job_completed.json": (TrainingJobStateChange, ()),
+    "sagemaker/training_job_failed.json": (TrainingJobStateChange, ()),
+    "sagemaker/processing_job_completed.json": (ProcessingJobStateChange, ()),
+    "sagemaker/model_package_approved.json": (ModelPackageStateChange, ()),
     "drawops/dataset_version_created.json": (DatasetVersionCreated, ("detail",)),
     "sagemaker/prepare_labeling_task.json": (PreAnnotationRequest, ()),
     "sagemaker/consolidate_annotations.json": (PostAnnotationRequest, ()),
