@@ -276,7 +276,7 @@ class Considered(Contract):
     """Answer of `consider_training`.
 
     STARTED: a run begins. KNOWN: the same was asked before, here is its run. WAITING: it begins when the
-    project's present run has ended. DECLINED: the policy sees no reason. OFF: the stack has no training image.
+    project's present run has ended. DECLINED: the policy sees no reason. OFF: nothing is ever trained here.
     """
 
     decision: Consideration

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Literal
 
 from botocore.exceptions import ClientError
 
+from drawops.contracts.events import ModelPackageStateChange
 from drawops.contracts.training import ApprovalRecord, Decision
 from drawops.dynamodb import deserialize, lost_the_race, moment, serialize
-from drawops.errors import Conflict, Misconfigured
-from drawops.registry.packages import APPROVED, PENDING, Package, packages
+from drawops.errors import Conflict, InvalidResult, Misconfigured
+from drawops.registry.packages import APPROVED, PENDING, Package, describe, packages
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 Channel = Literal["command", "link", "sagemaker", "baseline"]
 _DESCRIPTION = 1024
+_SOMEBODY = "somebody with the SageMaker permission"
 
 
 class Approvals:
@@ -117,6 +119,29 @@ class Approvals:
         self._put(record, only_first=False)
         return True
 
+    def note(self, event: ModelPackageStateChange) -> bool:
+        """Record a decision that an event tells of, unless it is known.
+
+        Returns:
+            False when there is nothing to record: no decision, one of ours, somebody else's package.
+        """
+        try:
+            package = describe(event.detail.arn, sagemaker=self._sagemaker)
+        except InvalidResult:
+            return False
+        if package.approval not in list(Decision):
+            return False
+        return self.record(
+            ApprovalRecord(
+                package_arn=package.arn,
+                decision=Decision(package.approval),
+                by=(package.changed_by or _SOMEBODY)[:200],
+                reason=package.approval_description[:1000],
+                at=package.changed_at,
+                channel="sagemaker",
+            )
+        )
+
     def recorded(self, package_arn: str) -> ApprovalRecord | None:
         """The decision on a package that counts; None: nobody has decided."""
         found = self._dynamodb.get_item(
@@ -124,9 +149,7 @@ class Approvals:
         ).get("Item")
         return ApprovalRecord.model_validate_json(deserialize(found)["record"]) if found else None
 
-    def _again(
-        self, package: Package, known: ApprovalRecord, decision: Decision, by: str
-    ) -> ApprovalRecord:
+    def _again(self, package: Package, known: ApprovalRecord, decision: Decision, by: str) -> ApprovalRecord:
         if package.approval == PENDING:
             self._tell(package, known)  # whoever recorded it died before SageMaker knew
         if (known.decision, known.by) == (decision, by):
@@ -138,10 +161,11 @@ class Approvals:
 
     def _tell(self, package: Package, record: ApprovalRecord) -> None:
         said = f"{record.by} by {record.channel}, {record.at:%Y-%m-%d %H:%M} UTC"
+        reason = " ".join(record.reason.split())  # SageMaker takes one line
         self._sagemaker.update_model_package(
             ModelPackageArn=package.arn,
             ModelApprovalStatus=record.decision.value,
-            ApprovalDescription=(f"{said}: {record.reason}" if record.reason else said)[:_DESCRIPTION],
+            ApprovalDescription=(f"{said}: {reason}" if reason else said)[:_DESCRIPTION],
         )
 
     def _put(self, record: ApprovalRecord, *, only_first: bool) -> bool:

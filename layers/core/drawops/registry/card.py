@@ -1,7 +1,7 @@
 """The model card of a candidate: what an auditor reads in SageMaker Studio.
 
-Format: Amazon SageMaker Developer Guide, "Model package model card schema": members of `ModelCardContent` that
-are not in it are refused, and texts have greatest lengths.
+Format: Amazon SageMaker Developer Guide, "Model package model card schema". Members that are not in
+it are refused, and texts have greatest lengths.
 """
 
 import json
@@ -34,7 +34,7 @@ def model_card(
             "model_artifact": [s3_uri(bucket, model.artifact_key)],
         },
         "intended_uses": {
-            "purpose_of_model": "Reads the texts of engineering drawings: where they stand and what they say.",
+            "purpose_of_model": "Reads texts of engineering drawings: where they stand and what they say.",
             "intended_uses": "Drawings like those of its dataset versions, behind the drawops endpoint. "
             "Texts below the stack's confidence go to people.",
             "factors_affecting_model_efficiency": "Resolution, lettering, lines through texts, scan noise.",
@@ -60,8 +60,7 @@ def model_card(
             {
                 "name": "gate",
                 "evaluation_observation": _cut(
-                    f"{verdict.outcome.value}. "
-                    + " ".join(reason.sentence for reason in verdict.reasons),
+                    f"{verdict.outcome.value}. " + " ".join(reason.sentence for reason in verdict.reasons),
                     _EVALUATION,
                 ),
                 "datasets": [dataset],

@@ -51,9 +51,7 @@ def prepare(run: TrainingRun, *, s3: "S3Client", bucket: str) -> Prepared:
         _put_json(s3, bucket, keys.channel(channel), manifest_file(bucket, [*versions, *wanted]))
         found[channel] = sum(sizes[key] for key in wanted)
     _put_json(s3, bucket, keys.settings_run, run.model_dump(mode="json"))
-    return Prepared(
-        training_bytes=found[DATASET], gate_bytes=found[GATE], parent_dataset_version=earlier
-    )
+    return Prepared(training_bytes=found[DATASET], gate_bytes=found[GATE], parent_dataset_version=earlier)
 
 
 def manifest_file(bucket: str, keys: Iterable[str]) -> list[dict[str, str] | str]:
@@ -70,8 +68,8 @@ def check_artifact(model: ModelRef, *, s3: "S3Client", bucket: str) -> None:
     found = artifact_sha256(model.artifact_key, s3=s3, bucket=bucket)
     if found is None:
         raise Corrupt(
-            f"The artifact of model {model.version}, {model.artifact_key}, is gone. Restore the object's last "
-            "version in the data bucket, or approve another version."
+            f"The artifact of model {model.version}, {model.artifact_key}, is gone. Restore the object's "
+            "last version in the data bucket, or approve another version."
         )
     if found != model.artifact_sha256:
         raise Corrupt(

@@ -53,7 +53,9 @@ class ConcludeSettings(BaseModel):
     training_image: str
     candidates_topic_arn: str
     console_url: str
-    approver: str = Field(default="", description="Who the mail goes to; stands beside what the link decides.")
+    approver: str = Field(
+        default="", description="Who the mail goes to; stands beside what the link decides."
+    )
     approval_days: int = Field(default=14, ge=1, description="The link in the mail ends after so many days.")
 
 
@@ -152,7 +154,9 @@ def load_verdict(run: TrainingRun, *, s3: "S3Client", bucket: str) -> Verdict:
     try:
         verdict = Verdict.model_validate_json(body)
     except ValidationError as error:
-        raise InvalidResult(f"The verdict at {key} breaks its contract: {error.errors()[0]['msg']}.") from None
+        raise InvalidResult(
+            f"The verdict at {key} breaks its contract: {error.errors()[0]['msg']}."
+        ) from None
     if verdict.run_id != run.run_id or verdict.approved.artifact_sha256 != run.parent.artifact_sha256:
         raise InvalidResult(f"The verdict at {key} is about another run or another approved model.")
     return verdict
@@ -212,9 +216,9 @@ def _register(
     settings: ConcludeSettings,
 ) -> Package:
     keys, bucket = TrainingKeys(run.run_id), settings.data_bucket
-    job = sagemaker.describe_training_job(
-        TrainingJobName=training_job(settings.job_name_prefix, run.run_id)
-    )["TrainingJobArn"]
+    job = sagemaker.describe_training_job(TrainingJobName=training_job(settings.job_name_prefix, run.run_id))[
+        "TrainingJobArn"
+    ]
     kept = dict(sorted(verdict.metrics.items())[:_KEPT_METRICS])
     return register(
         settings.model_package_group,
@@ -222,8 +226,9 @@ def _register(
         bucket=bucket,
         image=settings.inference_image,
         approval=PENDING,
+        # One line: SageMaker takes no control characters here.
         description=f"{model.name} {model.version}: trained from {run.parent.version} on dataset version "
-        f"{run.dataset_version} of {run.project}. {run.reason}",
+        f"{run.dataset_version} of {run.project}. {' '.join(run.reason.split())}",
         stated=properties(
             model,
             parent_version=run.parent.version,

@@ -118,7 +118,7 @@ class Considerer:
         return self.follow_up(project.request)
 
     def follow_up(self, request: TrainingRequest) -> Considered:
-        """Look at a request that waited; unless it begins, waits on or cannot be judged now, it is dropped."""
+        """Look at a request that waited; unless it begins or still has to wait, it is dropped."""
         try:
             considered = self._consider(request)
         except NotReady as reason:

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, cast
 from botocore.exceptions import ClientError
 from pydantic import BaseModel, Field
 
-from drawops.contracts.training import ModelRef, Prepared, RunState, StartGateJob, StartTrainingJob, TrainingRun
+from drawops.contracts.training import (
+    ModelRef,
+    Prepared,
+    RunState,
+    StartGateJob,
+    StartTrainingJob,
+    TrainingRun,
+)
 from drawops.errors import NotReady
 from drawops.keys import TrainingKeys, gate_job, s3_uri, training_job
 from drawops.training.channels import DATASET, GATE
@@ -19,11 +26,17 @@ from drawops.training.runs import RunStore, WaitingJob
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
-    from mypy_boto3_sagemaker.literals import ProcessingInstanceTypeType, TrainingInstanceTypeType
+    from mypy_boto3_sagemaker.literals import (
+        ProcessingInstanceTypeType,
+        ProcessingS3DataTypeType,
+        S3DataTypeType,
+        TrainingInstanceTypeType,
+    )
     from mypy_boto3_sagemaker.type_defs import (
         ChannelTypeDef,
         CreateProcessingJobRequestTypeDef,
         CreateTrainingJobRequestTypeDef,
+        DataSourceTypeDef,
         ProcessingInputTypeDef,
         TagTypeDef,
     )
@@ -218,28 +231,25 @@ def _forgive_repetition(error: ClientError) -> None:
         raise error
 
 
-def _channel(name: str, kind: str, uri: str) -> "ChannelTypeDef":
+def _channel(name: str, kind: "S3DataTypeType", uri: str) -> "ChannelTypeDef":
+    source: DataSourceTypeDef = {
+        "S3DataSource": {"S3DataType": kind, "S3Uri": uri, "S3DataDistributionType": "FullyReplicated"}
+    }
     return {
         "ChannelName": name,
-        "DataSource": {
-            "S3DataSource": {
-                "S3DataType": kind,  # type: ignore[typeddict-item]
-                "S3Uri": uri,
-                "S3DataDistributionType": "FullyReplicated",
-            }
-        },
+        "DataSource": source,
         "CompressionType": "None",
         "InputMode": "File",
     }
 
 
-def _input(name: str, kind: str, uri: str) -> "ProcessingInputTypeDef":
+def _input(name: str, kind: "ProcessingS3DataTypeType", uri: str) -> "ProcessingInputTypeDef":
     return {
         "InputName": name,
         "S3Input": {
             "S3Uri": uri,
             "LocalPath": f"{PROCESSING}/input/{name}",
-            "S3DataType": kind,  # type: ignore[typeddict-item]
+            "S3DataType": kind,
             "S3InputMode": "File",
             "S3DataDistributionType": "FullyReplicated",
         },

@@ -24,7 +24,7 @@ _CAUSE_LENGTH = 2000
 _GATE = "-gate"
 _TOO_LONG = {
     "MaxRuntimeExceeded": "it ran longer than TrainingMaximumSeconds allows",
-    "MaxWaitTimeExceeded": "no spot instance was free in time; try again later or choose another instance type",
+    "MaxWaitTimeExceeded": "no spot instance was free in time; ask later, or choose another instance type",
     "Interrupted": "its spot instance was taken away and none came back",
 }
 
