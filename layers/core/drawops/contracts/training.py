@@ -120,6 +120,7 @@ class TrainingRun(Contract):
     trigger: Trigger
     reason: str = ""
     allow_lost_characters: str = Field(default="", description="Characters that the candidate may lose.")
+    request: str = Field(default="", description="Of whom it answers: see `TrainingRequest`.")
 
 
 class Outcome(StrEnum):

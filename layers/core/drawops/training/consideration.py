@@ -254,4 +254,5 @@ class Considerer:
             hyperparameters=request.hyperparameters,
             trigger=request.trigger,
             reason=request.reason,
+            request=request.request,
         )
