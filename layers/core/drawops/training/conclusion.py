@@ -194,6 +194,8 @@ def _keep_artifact(request: ConcludeRequest, verdict: Verdict, s3: "S3Client", b
         CopySource={"Bucket": bucket, "Key": request.candidate_key},
         Metadata={"sha256": passed},
         MetadataDirective="REPLACE",
+        # Copying tags would need a permission of its own, and there are none.
+        TaggingDirective="REPLACE",
         ContentType="application/gzip",
     )
     if artifact_sha256(key, s3=s3, bucket=bucket) != passed:
