@@ -276,6 +276,15 @@ def test_a_person_decides_on_a_version(
     assert record.by.startswith("arn:aws:")
 
 
+def test_the_approval_of_a_version_that_serves_no_more_can_be_taken_back(run: Run, loop: Loop) -> None:
+    loop.package("1.2.0", APPROVED)
+    done = run("models", "reject", "1", "--withdraw", "--reason", "rolled back")
+
+    assert done.exit_code == 0, done.output
+    (found,) = loop.sagemaker.list_model_packages(ModelPackageGroupName=GROUP)["ModelPackageSummaryList"]
+    assert found["ModelApprovalStatus"] == REJECTED
+
+
 def test_a_decision_needs_a_reason_and_a_version(run: Run, loop: Loop) -> None:
     loop.package("1.2.0", APPROVED)
     assert run("models", "approve", "1").exit_code == 2

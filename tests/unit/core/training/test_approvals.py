@@ -145,6 +145,18 @@ def test_a_version_whose_parent_serves_no_more_cannot_be_approved(
         decide(approvals, sibling)
 
 
+def test_the_approval_of_a_version_that_was_rolled_back_can_be_taken_back(
+    approvals: Approvals, candidate: Package
+) -> None:
+    with pytest.raises(Conflict, match="no approval to take back"):
+        approvals.withdraw(2, by="jan", reason="rolled back", channel="command")
+    decide(approvals, candidate)
+    record = approvals.withdraw(2, by="jan", reason="rolled back", channel="command")
+    assert approvals.package(2).approval == REJECTED
+    assert approvals.recorded(candidate.arn) == record
+    assert approvals.package(2).approval_description.endswith("rolled back")
+
+
 def test_a_version_that_does_not_exist_is_named(approvals: Approvals) -> None:
     with pytest.raises(Misconfigured, match="no version 7"):
         approvals.decide(7, Decision.APPROVED, by="mei", reason="", channel="command")

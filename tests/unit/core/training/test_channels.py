@@ -74,6 +74,8 @@ def test_the_version_that_the_parent_was_trained_on_comes_along(
         assert DatasetKeys(PROJECT).manifest(run.dataset_version) in channel(later, name, s3)
     s3.delete_object(Bucket=DATA, Key=DatasetKeys(PROJECT).manifest(run.dataset_version))
     assert prepare(later, s3=s3, bucket=DATA).parent_dataset_version is None
+    body = s3.get_object(Bucket=DATA, Key=TrainingKeys(later.run_id).settings_run)["Body"].read()
+    assert TrainingRun.model_validate_json(body).parent.dataset_version is None
 
 
 def test_preparing_again_writes_the_same(run: TrainingRun, s3: "S3Client") -> None:
