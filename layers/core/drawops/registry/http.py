@@ -127,7 +127,6 @@ def _question(package: Package, who: Invitation, obstacle: str | None) -> str:
         "Trained from": package.parent_version or "-",
         "Dataset version": f"{model.dataset_version or '-'} of {model.project or '-'}",
         "Gate's document": package.verdict_key or "-",
-        **{name: f"{value:.2f}" for name, value in sorted(package.metrics.items())},
     }
     rows = "".join(
         f'<tr><th scope="row">{escape(name)}</th><td>{escape(value)}</td></tr>'
@@ -138,13 +137,29 @@ def _question(package: Package, who: Invitation, obstacle: str | None) -> str:
     if obstacle:
         approve, warning = "", f"<p><strong>It cannot be approved any more.</strong> {escape(obstacle)}</p>"
     return f"""<p>The gate let this version pass. Nothing is deployed until somebody approves it.</p>
-<table><caption>What was trained, and the gate's figures (percent)</caption>{rows}</table>
+<table><caption>What was trained</caption>{rows}</table>
+{_figures(package.metrics)}
 {warning}<form method="post">
 <label for="reason">Reason (kept with your decision)</label>
 <textarea id="reason" name="reason" rows="3" maxlength="{_REASON}"></textarea>
 {approve}<button name="decision" value="Rejected">Reject</button>
 </form>
 <p>You decide as {escape(who.annotator)}. The link works once and ends {who.expires_at:%Y-%m-%d}.</p>"""
+
+
+def _figures(metrics: dict[str, float]) -> str:
+    """The gate's figures of each set as a whole, side by side; the others stand in its document."""
+    rows = "".join(
+        f'<tr><th scope="row">{escape(name.replace("_", " "))}</th><td>{metrics[f"{name}_approved"]:.2f}</td>'
+        f"<td>{value:.2f}</td><td>{metrics[f'{name}_delta']:+.2f}</td></tr>"
+        for name, value in sorted(metrics.items())
+        if f"{name}_approved" in metrics and f"{name}_delta" in metrics
+    )
+    head = "".join(
+        f'<th scope="col">{name}</th>' for name in ("figure", "serves now", "this version", "change")
+    )
+    caption = "The gate's comparison on the same drawings, in percent; more is better, except for cer"
+    return f"<table><caption>{caption}</caption><tr>{head}</tr>{rows}</table>" if rows else ""
 
 
 def _form(event: dict[str, Any]) -> dict[str, str]:

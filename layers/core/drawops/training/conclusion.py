@@ -39,8 +39,9 @@ if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
 
 _GONE = ("404", "NoSuchKey")
-_KEPT_METRICS = 20
+_KEPT_METRICS = 40
 """`CustomerMetadataProperties` hold 50 entries at most."""
+_FIRST = ("new_", "regression_", "general_")
 
 
 class ConcludeSettings(BaseModel):
@@ -221,7 +222,8 @@ def _register(
     job = sagemaker.describe_training_job(TrainingJobName=training_job(settings.job_name_prefix, run.run_id))[
         "TrainingJobArn"
     ]
-    kept = dict(sorted(verdict.metrics.items())[:_KEPT_METRICS])
+    by_weight = sorted(verdict.metrics.items(), key=lambda item: (not item[0].startswith(_FIRST), item[0]))
+    kept = dict(by_weight[:_KEPT_METRICS])
     return register(
         settings.model_package_group,
         model,

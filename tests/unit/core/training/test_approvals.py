@@ -39,7 +39,13 @@ def approvals(models: "DynamoDBClient", sagemaker: "SageMakerClient", baseline: 
 @pytest.fixture
 def candidate(s3: "S3Client", sagemaker: "SageMakerClient", baseline: Package) -> Package:
     return publish_model(
-        s3, sagemaker, "1.2.0-t-1", PENDING, parent="1.2.0", dataset=f"v-{1:020x}", metrics={"new_f1": 95.5}
+        s3,
+        sagemaker,
+        "1.2.0-t-1",
+        PENDING,
+        parent="1.2.0",
+        dataset=f"v-{1:020x}",
+        metrics={"new_f1": 95.5, "new_f1_approved": 90.25, "new_f1_delta": 5.25, "recognise_ms": 7.0},
     )
 
 
@@ -260,7 +266,7 @@ def test_the_page_can_be_used_without_javascript_and_by_everyone(web: Web, candi
     (label,), (field,) = form.all("label"), form.all("textarea")
     assert label["for"] == field["id"]
     assert len(form.all("h1")) == len(form.all("main")) == len(form.all("title")) == 1
-    for said in ("1.2.0-t-1", "95.50", "mei@example.com"):
+    for said in ("1.2.0-t-1", "new f1", "90.25", "95.50", "+5.25", "mei@example.com"):
         assert said in form.text
 
 

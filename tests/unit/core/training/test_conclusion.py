@@ -174,6 +174,15 @@ def test_the_approver_gets_a_mail_that_a_person_understands(loop: Loop) -> None:
     assert link_in(mail.text).startswith("https://example.com/approval/2-v1.")
 
 
+def test_of_many_figures_the_package_holds_those_of_the_sets_as_a_whole(loop: Loop) -> None:
+    many = {f"a{number}": 1.0 for number in range(60)} | {"new_f1": 95.5, "regression_f1_delta": -0.1}
+    loop.say(verdict(metrics=many))
+    loop.conclude()
+    (package,) = loop.registered()
+    assert len(package.metrics) == 40
+    assert (package.metrics["new_f1"], package.metrics["regression_f1_delta"]) == (95.5, -0.1)
+
+
 def test_a_repeated_step_registers_nothing_twice(loop: Loop) -> None:
     loop.say(verdict())
     assert loop.conclude() == loop.conclude()
