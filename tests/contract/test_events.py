@@ -6,19 +6,33 @@ from typing import Any
 
 import pytest
 from drawops.contracts.events import (
+    CandidateRegistered,
+    CandidateRejected,
     DatasetVersionCreated,
     DrawingProcessed,
     DrawingQuarantined,
     EndpointStateChange,
     InferenceNotification,
     LabelingSubmitted,
+    ModelPackageStateChange,
     ObjectCreated,
+    ProcessingJobStateChange,
+    TrainingFailed,
+    TrainingJobStateChange,
 )
 from drawops.contracts.ground_truth import (
     LabelingJobStateChange,
     PostAnnotationRequest,
     PreAnnotationRequest,
     StartLabelingJob,
+)
+from drawops.contracts.training import (
+    ConcludeRequest,
+    StartGateJob,
+    StartTrainingJob,
+    TrainingFailure,
+    TrainingRequest,
+    TrainingRun,
 )
 from drawops.contracts.workflow import (
     ExportRequest,
@@ -60,6 +74,10 @@ CONTRACTS: dict[str, tuple[type[BaseModel], tuple[str, ...]]] = {
     "schedule/reconcile_drawings_sweep.json": (ReconcileRequest, ()),
     "command/deploy_model.json": (DeployRequest, ()),
     "sagemaker/endpoint_in_service.json": (EndpointStateChange, ()),
+    "sagemaker/training_job_completed.json": (TrainingJobStateChange, ()),
+    "sagemaker/training_job_failed.json": (TrainingJobStateChange, ()),
+    "sagemaker/processing_job_completed.json": (ProcessingJobStateChange, ()),
+    "sagemaker/model_package_approved.json": (ModelPackageStateChange, ()),
     "drawops/dataset_version_created.json": (DatasetVersionCreated, ("detail",)),
     "sagemaker/prepare_labeling_task.json": (PreAnnotationRequest, ()),
     "sagemaker/consolidate_annotations.json": (PostAnnotationRequest, ()),
@@ -68,6 +86,16 @@ CONTRACTS: dict[str, tuple[type[BaseModel], tuple[str, ...]]] = {
     "drawops/drawing_processed.json": (DrawingProcessed, ("detail",)),
     "drawops/drawing_quarantined.json": (DrawingQuarantined, ("detail",)),
     "drawops/labeling_submitted.json": (LabelingSubmitted, ("detail",)),
+    "command/consider_training.json": (TrainingRequest, ()),
+    "schedule/consider_training.json": (TrainingRequest, ()),
+    "workflow/prepare_training.json": (TrainingRun, ()),
+    "workflow/start_training_job.json": (StartTrainingJob, ()),
+    "workflow/start_gate_job.json": (StartGateJob, ()),
+    "workflow/register_candidate.json": (ConcludeRequest, ()),
+    "workflow/fail_training.json": (TrainingFailure, ()),
+    "drawops/candidate_registered.json": (CandidateRegistered, ("detail",)),
+    "drawops/candidate_rejected.json": (CandidateRejected, ("detail",)),
+    "drawops/training_failed.json": (TrainingFailed, ("detail",)),
 }
 
 
@@ -114,6 +142,7 @@ def test_every_sample_is_checked() -> None:
         "sns/inference_completed.json",
         "sns/inference_failed.json",
         "schedule/reconcile_labelings.json",
+        "schedule/reconcile_trainings.json",
         *(f"http/{path.name}" for path in (EVENTS / "http").glob("*.json")),
     }
     assert {str(path.relative_to(EVENTS)) for path in EVENTS.rglob("*.json")} == checked
