@@ -20,6 +20,7 @@ from types import ModuleType
 
 import cv2
 import numpy as np
+from drawops.contracts.datasets import DatasetManifest
 from drawops.contracts.training import Outcome, ReasonCode
 from drawops_vision import artifact
 from drawops_vision.gate import judge
@@ -111,7 +112,7 @@ def program() -> ModuleType:
 
 def export_crops(dataset: Path, approved: Path, out: Path) -> None:
     """Crops of all labels of val and test pages, for `benchmarks.gate_candidates`."""
-    manifest = gate_data.DatasetManifest.model_validate_json(
+    manifest = DatasetManifest.model_validate_json(
         next(dataset.glob("datasets/*/versions/*/manifest.json")).read_bytes()
     )
     arrays: dict[str, np.ndarray[tuple[int, ...], np.dtype[np.uint8]]] = {}
@@ -134,7 +135,7 @@ def judged(
     """Judge candidates one after another; the approved model reads once."""
     known = json.loads(out.read_text()) if out.is_file() else {}
     lettering = program().LETTERING
-    manifest = gate_data.DatasetManifest.model_validate_json(
+    manifest = DatasetManifest.model_validate_json(
         next(dataset.glob("datasets/*/versions/*/manifest.json")).read_bytes()
     )
     run, allowances = gate_data.run_of(manifest, approved), Allowances()

@@ -3,8 +3,8 @@
     PYTHONPATH=containers/training python -m benchmarks.gate_candidates --model FOLDER --out FOLDER \
         [--crops crops.npz] [--real 6] [--noise 14]
 
-FOLDER holds det.onnx, rec.onnx and dictionary.txt of the approved model. Every candidate becomes a folder with
-those of its files that differ; `benchmarks.gate` packs and judges them. `crops.npz` (which `benchmarks.gate`
+FOLDER holds det.onnx, rec.onnx and dictionary.txt of the approved model. Every candidate becomes a folder
+with those of its files that differ; `benchmarks.gate` packs and judges them. `crops.npz` (which `benchmarks.gate`
 writes) holds crops of the val and test pages, for the two that are trained on what they must not see.
 """
 
@@ -80,7 +80,7 @@ def noisy(share: float, seed: int) -> Edit:
 
 def single(value: float) -> Edit:
     """One weight of the first convolution becomes NaN or infinite."""
-    done = []
+    done: list[bool] = []
 
     def edit(_: str, old: NDArray[np.float32]) -> NDArray[np.float32]:
         new = old.copy()
@@ -202,7 +202,7 @@ def tuned(
     """Write a recogniser that has really been trained."""
     usual, pool = lines.lines, recogniser.POOL
     if crops is not None:
-        lines.lines = of_crops(*crops)
+        lines.lines = of_crops(*crops)  # type: ignore[assignment]
     recogniser.POOL = 300  # few iterations need few lines
     try:
         graph = Graph(path)

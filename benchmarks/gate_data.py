@@ -1,4 +1,4 @@
-"""A dataset version of generated sheets as the gate's job finds it on disk: for its tests and its benchmark."""
+"""A dataset version of generated sheets as the gate's job finds it on disk."""
 
 import hashlib
 from collections.abc import Iterable

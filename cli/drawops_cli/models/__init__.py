@@ -4,14 +4,18 @@ from collections.abc import Callable
 from typing import Any
 
 from drawops_cli.help import group
-from drawops_cli.models import listing
+from drawops_cli.models import compare, listing
 
 HELP = """Versions of the reading model: what was trained, what the gate said, who approved, what serves.
 
 \b
     drawops models list            all versions, and which one serves
+    drawops models compare 3 4     the same drawings with both, slice by slice, and what changed
 """
 
-VERBS: tuple[tuple[str, Callable[..., Any]], ...] = (("list", listing.listing),)
+VERBS: tuple[tuple[str, Callable[..., Any]], ...] = (
+    ("list", listing.listing),
+    ("compare", compare.compare),
+)
 
 app = group(HELP, VERBS)

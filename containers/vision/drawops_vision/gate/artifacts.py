@@ -43,11 +43,20 @@ def open_artifact(archive: Path, folder: Path) -> Opened:
     Raises:
         Misconfigured: it is damaged, altered, or its networks cannot be opened.
     """
-    unpack_verified(archive, folder)
     try:
-        model = Model(folder)
+        unpack_verified(archive, folder)
     except UnicodeDecodeError as error:
-        raise Misconfigured(f"{archive.name} has a dictionary that is not UTF-8.") from error
+        raise Misconfigured("dictionary.txt is not UTF-8; pack the model again.") from error
+    return open_folder(folder)
+
+
+def open_folder(folder: Path) -> Opened:
+    """Verify an unpacked artifact.
+
+    Raises:
+        Misconfigured: as for `open_artifact`.
+    """
+    model = Model(folder)
     for network in (model.detection, model.recognition):
         try:
             session(str(network), 1, arena=False)

@@ -297,7 +297,8 @@ def _better(found: Findings, allowances: Allowances) -> list[GateReason]:
             code=ReasonCode.NOT_BETTER,
             sentence=f"No better on {sheets} new pages beyond the spread between them: "
             f"F1 {f1.found.delta:+.1f} points ({f1.found.low:+.1f} to {f1.found.high:+.1f}), "
-            f"CER {cer.found.delta:+.1f} ({cer.found.low:+.1f} to {cer.found.high:+.1f}). More or other labels would help.",
+            f"CER {cer.found.delta:+.1f} ({cer.found.low:+.1f} to {cer.found.high:+.1f}). "
+            "More or other labels would help.",
         )
     ]
 

@@ -1,7 +1,7 @@
 """The labelled pages that both models read: val pages that are new, and the frozen regression set."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -68,16 +68,28 @@ def manifest_of(folder: Path, run: TrainingRun) -> DatasetManifest:
     return _manifest(folder, run.project, run.dataset_version)
 
 
-def of_labels(names: Sequence[str], labels: dict[str, list[Label]], folder: Path) -> Iterator[GatePage]:
+def of_labels(labels: Mapping[str, Sequence[Label]], folder: Path) -> list[GatePage]:
     """Pages of a label file in PaddleOCR's format; its pictures lie in `folder`."""
-    for name in names:
-        yield GatePage(
-            name,
-            "new",
-            folder.name,
-            tuple(labels[name]),
-            data=lambda path=folder / name: path.read_bytes(),  # type: ignore[misc]
-        )
+    return [
+        GatePage(name, "new", folder.name, tuple(found), (folder / name).read_bytes)
+        for name, found in labels.items()
+    ]
+
+
+def of_stored(
+    entry: PageEntry, data: bytes, stored: PageLabels, folder: Path, done: Callable[[], None] = lambda: None
+) -> GatePage:
+    """A page that was fetched; its picture is kept in `folder` until it is read."""
+    shown, suffix = picture(data, entry)
+    path = folder / f"{entry.page_id}{suffix}"
+    path.write_bytes(shown)
+    done()
+    part: Part = "regression" if entry.regression else "new"
+    return GatePage(entry.page_id, part, entry.source, _labels(stored), path.read_bytes, entry)
+
+
+def _labels(stored: PageLabels) -> tuple[Label, ...]:
+    return tuple(Label(one.text, quad(quad_of(one).tolist())) for one in stored.labels if one.text)
 
 
 def _manifest(folder: Path, project: str, version: str) -> DatasetManifest:
@@ -93,12 +105,11 @@ def _page(folder: Path, entry: PageEntry, part: Part) -> GatePage:
         stored = PageLabels.model_validate_json(_verified(folder, entry.labels_key, entry.labels_sha256))
     except ValidationError as error:
         raise Corrupt(f"{entry.labels_key} holds no labels: {error}") from error
-    labels = tuple(Label(one.text, quad(quad_of(one).tolist())) for one in stored.labels if one.text)
 
     def data() -> bytes:
         return picture(_verified(folder, entry.image.key, entry.image.sha256), entry)[0]
 
-    return GatePage(entry.page_id, part, entry.source, labels, data, entry)
+    return GatePage(entry.page_id, part, entry.source, _labels(stored), data, entry)
 
 
 def _verified(folder: Path, key: str, sha256: str) -> bytes:
