@@ -21,6 +21,7 @@ from drawops_cli import (
     show,
     status,
     submit,
+    train,
     up,
 )
 from drawops_cli.console import err
@@ -69,7 +70,7 @@ app = typer.Typer(
 VERBS = {
     "Local cloud": (up.up, down.down, demo.demo),
     "Drawings": (submit.submit, results.results, show.show, sheets.sheets),
-    "Models": (evaluate.evaluate,),
+    "Models": (evaluate.evaluate, train.train),
     "Operation": (status.status, logs.logs, invoke.invoke, reconcile.reconcile),
 }
 

@@ -5,12 +5,16 @@ from pathlib import Path
 
 from drawops.contracts.datasets import DatasetManifest
 from drawops.contracts.events import (
+    CandidateRegistered,
+    CandidateRejected,
     DatasetVersionCreated,
     DrawingProcessed,
     DrawingQuarantined,
     LabelingSubmitted,
+    TrainingFailed,
 )
 from drawops.contracts.reading import DrawingResult
+from drawops.contracts.training import Verdict
 from pydantic import BaseModel
 
 PUBLISHED: dict[str, type[BaseModel]] = {
@@ -19,7 +23,11 @@ PUBLISHED: dict[str, type[BaseModel]] = {
     "event-drawing-quarantined-1.0.schema.json": DrawingQuarantined,
     "event-labeling-submitted-1.0.schema.json": LabelingSubmitted,
     "event-dataset-version-created-1.0.schema.json": DatasetVersionCreated,
+    "event-candidate-registered-1.0.schema.json": CandidateRegistered,
+    "event-candidate-rejected-1.0.schema.json": CandidateRejected,
+    "event-training-failed-1.0.schema.json": TrainingFailed,
     "dataset-manifest-1.0.schema.json": DatasetManifest,
+    "verdict-1.0.schema.json": Verdict,
 }
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 from drawops.contracts.events import (
+    CandidateRegistered,
+    CandidateRejected,
     DatasetVersionCreated,
     DrawingProcessed,
     DrawingQuarantined,
@@ -15,6 +17,7 @@ from drawops.contracts.events import (
     ModelPackageStateChange,
     ObjectCreated,
     ProcessingJobStateChange,
+    TrainingFailed,
     TrainingJobStateChange,
 )
 from drawops.contracts.ground_truth import (
@@ -22,6 +25,14 @@ from drawops.contracts.ground_truth import (
     PostAnnotationRequest,
     PreAnnotationRequest,
     StartLabelingJob,
+)
+from drawops.contracts.training import (
+    ConcludeRequest,
+    StartGateJob,
+    StartTrainingJob,
+    TrainingFailure,
+    TrainingRequest,
+    TrainingRun,
 )
 from drawops.contracts.workflow import (
     ExportRequest,
@@ -75,6 +86,16 @@ CONTRACTS: dict[str, tuple[type[BaseModel], tuple[str, ...]]] = {
     "drawops/drawing_processed.json": (DrawingProcessed, ("detail",)),
     "drawops/drawing_quarantined.json": (DrawingQuarantined, ("detail",)),
     "drawops/labeling_submitted.json": (LabelingSubmitted, ("detail",)),
+    "command/consider_training.json": (TrainingRequest, ()),
+    "schedule/consider_training.json": (TrainingRequest, ()),
+    "workflow/prepare_training.json": (TrainingRun, ()),
+    "workflow/start_training_job.json": (StartTrainingJob, ()),
+    "workflow/start_gate_job.json": (StartGateJob, ()),
+    "workflow/register_candidate.json": (ConcludeRequest, ()),
+    "workflow/fail_training.json": (TrainingFailure, ()),
+    "drawops/candidate_registered.json": (CandidateRegistered, ("detail",)),
+    "drawops/candidate_rejected.json": (CandidateRejected, ("detail",)),
+    "drawops/training_failed.json": (TrainingFailed, ("detail",)),
 }
 
 
@@ -121,6 +142,7 @@ def test_every_sample_is_checked() -> None:
         "sns/inference_completed.json",
         "sns/inference_failed.json",
         "schedule/reconcile_labelings.json",
+        "schedule/reconcile_trainings.json",
         *(f"http/{path.name}" for path in (EVENTS / "http").glob("*.json")),
     }
     assert {str(path.relative_to(EVENTS)) for path in EVENTS.rglob("*.json")} == checked

@@ -4,14 +4,22 @@ from collections.abc import Callable
 from typing import Any
 
 from drawops_cli.help import group
-from drawops_cli.models import listing
+from drawops_cli.models import decisions, listing, runs
 
 HELP = """Versions of the reading model: what was trained, what the gate said, who approved, what serves.
 
 \b
     drawops models list            all versions, and which one serves
+    drawops models runs            what is being trained, and how earlier runs ended
+    drawops models approve 4 --reason "reads stamps now"
+    drawops models reject 4 --reason "worse on isometrics"
 """
 
-VERBS: tuple[tuple[str, Callable[..., Any]], ...] = (("list", listing.listing),)
+VERBS: tuple[tuple[str, Callable[..., Any]], ...] = (
+    ("list", listing.listing),
+    ("runs", runs.runs),
+    ("approve", decisions.approve),
+    ("reject", decisions.reject),
+)
 
 app = group(HELP, VERBS)

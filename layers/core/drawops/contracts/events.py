@@ -2,10 +2,10 @@
 
 Received: S3 `Object Created` through EventBridge and SQS; SageMaker's asynchronous inference notification
 through SNS; SageMaker's state changes of endpoints, training jobs, processing jobs and model packages.
-Sent: `DrawingProcessed` and `DrawingQuarantined` from `drawops.processing`, `LabelingSubmitted` from `drawops.labeling`, `DatasetVersionCreated` from
-`drawops.datasets`; `CandidateRejected`, `CandidateRegistered` and `TrainingFailed` from `drawops.training`;
-`ModelDeployed` and `DeploymentFailed` from `drawops.deployment`. Contracts of foreign events
-ignore fields that we do not use.
+Sent: `DrawingProcessed` and `DrawingQuarantined` from `drawops.processing`, `LabelingSubmitted` from
+`drawops.labeling`, `DatasetVersionCreated` from `drawops.datasets`; `CandidateRejected`,
+`CandidateRegistered` and `TrainingFailed` from `drawops.training`; `ModelDeployed` and `DeploymentFailed`
+from `drawops.deployment`. Contracts of foreign events ignore fields that we do not use.
 """
 
 from typing import Literal
