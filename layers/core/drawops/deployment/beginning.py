@@ -7,13 +7,21 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from drawops.contracts.deployment import Beginning, Begun, Serving
-from drawops.contracts.training import DeploymentMode, DeploymentRequest, DeploymentState, ModelRef
+from drawops.contracts.training import (
+    ApprovalRecord,
+    Decision,
+    DeploymentMode,
+    DeploymentRequest,
+    DeploymentState,
+    ModelRef,
+)
 from drawops.deployment.ending import Endings, EndingsSettings, endings
 from drawops.deployment.endpoint import describe
 from drawops.deployment.store import DeploymentStore
 from drawops.errors import Corrupt, Misconfigured, NotReady
 from drawops.intake.start import is_running
 from drawops.registry import packages
+from drawops.registry.approvals import Approvals
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -36,6 +44,7 @@ class Beginner:
         *,
         store: DeploymentStore,
         endings: Endings,
+        approvals: Approvals,
         s3: "S3Client",
         sagemaker: "SageMakerClient",
         stepfunctions: "SFNClient",
@@ -46,6 +55,7 @@ class Beginner:
     ) -> None:
         self._store = store
         self._endings = endings
+        self._approvals = approvals
         self._s3 = s3
         self._sagemaker = sagemaker
         self._stepfunctions = stepfunctions
@@ -70,8 +80,8 @@ class Beginner:
         self._store.change(request.deployment_id, DeploymentState.STARTED, previous_config_name=previous)
         if found is not None and found["EndpointStatus"] == "Failed":
             raise Misconfigured(
-                f"Endpoint {self._store.endpoint} has failed ({found.get('FailureReason', 'no reason given')}). "
-                "Delete it, then deploy again."
+                f"Endpoint {self._store.endpoint} has failed "
+                f"({found.get('FailureReason', 'no reason given')}). Delete it, then deploy again."
             )
         serving = self._store.serving()
         if request.mode is DeploymentMode.CANARY:
@@ -81,7 +91,9 @@ class Beginner:
                 return Begun(outcome=Beginning.SUPERSEDED, request=request, reason=newer)
         check_artifact(request.model, s3=self._s3, data_bucket=self._data_bucket)
         if request.mode is DeploymentMode.BASELINE and request.model.package_arn is None:
-            request = request.model_copy(update={"model": self._registered(request.model)})
+            request = request.model_copy(
+                update={"model": self._registered(request.model, request.requested_by)}
+            )
         golden = request.verdict_key or (serving.verdict_key if serving else None)
         return Begun(outcome=Beginning.GO, request=request, previous_config_name=previous, golden_key=golden)
 
@@ -93,7 +105,7 @@ class Beginner:
             raise NotReady("The endpoint has just become free.")
         if is_running(holder.deployment_id, self._stepfunctions, self._state_machine_arn):
             raise NotReady(
-                f"Deployment {holder.deployment_id} is under way; this one waits. `drawops models list` shows it."
+                f"Deployment {holder.deployment_id} is under way; this one waits. See `drawops models show`."
             )
         self._endings.abandon(holder.deployment_id, "Its workflow broke off.")
         if not self._store.take_lock(request):
@@ -112,12 +124,12 @@ class Beginner:
             if package.number > mine.number and (serves or package.approval == packages.APPROVED):
                 what = "serves" if serves else "is approved"
                 return (
-                    f"{model.name} {model.version} is older than {package.model.version}, which {what} already. "
-                    f"To go back to it: `drawops models rollback {model.version}`."
+                    f"{model.name} {model.version} is older than {package.model.version}, which {what} "
+                    f"already. To go back to it: `drawops models rollback {model.version}`."
                 )
         return None
 
-    def _registered(self, model: ModelRef) -> ModelRef:
+    def _registered(self, model: ModelRef, by: str) -> ModelRef:
         package = packages.register(
             self._group,
             model,
@@ -127,6 +139,17 @@ class Beginner:
             description=f"{model.name} {model.version}, as it comes with drawops.",
             stated=packages.properties(model),
             sagemaker=self._sagemaker,
+        )
+        # SageMaker only knows that the function registered it.
+        self._approvals.record(
+            ApprovalRecord(
+                package_arn=package.arn,
+                decision=Decision.APPROVED,
+                by=by or "drawops",
+                reason="Comes with drawops.",
+                at=package.created_at,
+                channel="baseline",
+            )
         )
         return package.model
 
@@ -143,6 +166,9 @@ def beginner(client: Callable[[str], Any], settings: BeginnerSettings) -> Beginn
     return Beginner(
         store=DeploymentStore(client("dynamodb"), settings.models_table, settings.endpoint_name),
         endings=endings(client, settings),
+        approvals=Approvals(
+            client("dynamodb"), settings.models_table, client("sagemaker"), settings.endpoint_name
+        ),
         s3=client("s3"),
         sagemaker=client("sagemaker"),
         stepfunctions=client("stepfunctions"),
@@ -171,6 +197,6 @@ def check_artifact(model: ModelRef, *, s3: "S3Client", data_bucket: str) -> None
         digest.update(block)
     if digest.hexdigest() != model.artifact_sha256:
         raise Corrupt(
-            f"The artifact of {where} is not the one that was registered (SHA-256 {digest.hexdigest()[:12]}…, "
+            f"The artifact of {where} is not what was registered (SHA-256 {digest.hexdigest()[:12]}…, "
             f"registered {model.artifact_sha256[:12]}…); nothing was changed."
         )

@@ -1,7 +1,7 @@
 """The canary: the new model reads the golden pages on an endpoint of its own before it gets the work.
 
-Its answers are looked for where SageMaker said they will lie. A task token could be handed back only once, so
-several answers would need somebody who counts them; looking needs nobody, and is bounded by the step's retries.
+Its answers are looked for where SageMaker said they will lie. A task token could be handed back only once,
+so several answers would need somebody who counts them; looking needs nobody, and the retries bound it.
 """
 
 from collections.abc import Sequence

@@ -225,7 +225,7 @@ def point_endpoint_at(
 
 
 def _guarded(guard: GuardSettings | None) -> "DeploymentConfigTypeDef":
-    """A blue/green update: all at once, since a queue has no share of traffic that could be sent elsewhere."""
+    """A blue/green update: all at once, since a queue has no share of traffic to send elsewhere."""
     config: DeploymentConfigTypeDef = {
         "BlueGreenUpdatePolicy": {
             "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0},

@@ -1,4 +1,4 @@
-"""Start the deployment of a package that has become approved: once for each transition, however events come."""
+"""Start the deployment of a package that has become approved: once for each transition."""
 
 import json
 from typing import TYPE_CHECKING

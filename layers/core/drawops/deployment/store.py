@@ -4,9 +4,9 @@
     ENDPOINT#<name>          SERVING                   what serves, and what served before
     ENDPOINT#<name>          LOCK                      the one deployment that may touch the endpoint
     ENDPOINT#<name>          DEPLOYMENT#<id>           a deployment and how it went
-    APPROVAL#<package ARN>   TRANSITION                when the package became approved; gone when it no longer is
+    APPROVAL#<package ARN>   TRANSITION                since when the package is approved, if it is
 
-The attribute `state` of a deployment reads ``DEPLOYMENT#<state>``: the table's index holds others' states, too.
+The attribute `state` of a deployment reads ``DEPLOYMENT#<state>``: the table's index holds other states, too.
 """
 
 from typing import TYPE_CHECKING, Any
