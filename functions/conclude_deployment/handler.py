@@ -3,7 +3,7 @@
 from typing import Any
 
 from drawops import runtime
-from drawops.contracts.deployment import ConcludeRequest
+from drawops.contracts.deployment import DeploymentConclusion
 from drawops.contracts.workflow import jsonable
 from drawops.deployment.ending import conclude
 from drawops.deployment.store import DeploymentStore
@@ -19,9 +19,9 @@ class Settings(BaseModel):
 
 @runtime.entry_point
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """`ConcludeRequest` in, detail of the event `ModelDeployed` out."""
+    """`DeploymentConclusion` in, detail of the event `ModelDeployed` out."""
     settings = runtime.settings(Settings)
-    asked = ConcludeRequest.model_validate(event)
+    asked = DeploymentConclusion.model_validate(event)
     deployed = conclude(
         asked.begun,
         asked.endpoint_config_name,

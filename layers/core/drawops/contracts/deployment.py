@@ -129,7 +129,7 @@ class SmokeTest(Contract):
     key: str | None = Field(default=None, description="Of the drawing in the raw bucket.")
 
 
-class ConcludeRequest(Contract):
+class DeploymentConclusion(Contract):
     """Input of `conclude_deployment`."""
 
     begun: Begun
