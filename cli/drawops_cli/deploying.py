@@ -90,6 +90,6 @@ def upload_once(target: Target, path: Path, model: ModelRef, note: Callable[[str
     if stored["Metadata"].get("sha256") != model.artifact_sha256:
         raise Failure(
             f"Model {model.name} {model.version} in the data bucket has other content than {path.name}. "
-            "Give it a new version (the baseline's stands in containers/inference/baseline_model.py), or start empty "
+            "Give it a new VERSION (the baseline's: containers/inference/baseline_model.py), or start empty "
             "with `drawops up --fresh`."
         )
