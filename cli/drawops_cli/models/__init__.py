@@ -4,12 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 from drawops_cli.help import group
-from drawops_cli.models import compare, decisions, listing, runs
+from drawops_cli.models import compare, decisions, deployments, listing, runs
 
 HELP = """Versions of the reading model: what was trained, what the gate said, who approved, what serves.
 
 \b
     drawops models list            all versions, and which one serves
+    drawops models show 4          one version: gate, approval, deployments
+    drawops models rollback        go back to what served before
     drawops models runs            what is being trained, and how earlier runs ended
     drawops models approve 4 --reason "reads stamps now"
     drawops models reject 4 --reason "worse on isometrics"
@@ -18,6 +20,9 @@ HELP = """Versions of the reading model: what was trained, what the gate said, w
 
 VERBS: tuple[tuple[str, Callable[..., Any]], ...] = (
     ("list", listing.listing),
+    ("show", deployments.show),
+    ("deploy", deployments.deploy),
+    ("rollback", deployments.rollback),
     ("runs", runs.runs),
     ("approve", decisions.approve),
     ("reject", decisions.reject),
