@@ -48,7 +48,8 @@ demo: $(SETUP) ## read three sample drawings on a local cloud of its own, then s
 	@$(NO_MAKE) exec $(IN_VENV)/drawops demo
 
 test: lint types ## lint, types and the whole test suite, local cloud included
-	@$(NO_MAKE) exec $(IN_VENV)/python -m pytest --durations=15
+	@$(NO_MAKE) $(IN_VENV)/python -m pytest tests/unit -n 2 --dist loadfile --durations=15
+	@$(NO_MAKE) exec $(IN_VENV)/python -m pytest --ignore=tests/unit --durations=15
 
 test-training: $(TRAINING)/drawops-setup $(BASELINE) ## what needs torch, in an environment of its own (5 GB on Linux)
 	@$(TRAINING)/bin/mypy containers/training/drawops_training

@@ -8,9 +8,11 @@ from drawops.contracts.events import (
     CandidateRegistered,
     CandidateRejected,
     DatasetVersionCreated,
+    DeploymentFailed,
     DrawingProcessed,
     DrawingQuarantined,
     LabelingSubmitted,
+    ModelDeployed,
     TrainingFailed,
 )
 from drawops.contracts.reading import DrawingResult
@@ -22,6 +24,8 @@ PUBLISHED: dict[str, type[BaseModel]] = {
     "event-drawing-processed-1.0.schema.json": DrawingProcessed,
     "event-drawing-quarantined-1.0.schema.json": DrawingQuarantined,
     "event-labeling-submitted-1.0.schema.json": LabelingSubmitted,
+    "event-model-deployed-1.0.schema.json": ModelDeployed,
+    "event-deployment-failed-1.0.schema.json": DeploymentFailed,
     "event-dataset-version-created-1.0.schema.json": DatasetVersionCreated,
     "event-candidate-registered-1.0.schema.json": CandidateRegistered,
     "event-candidate-rejected-1.0.schema.json": CandidateRejected,

@@ -5,15 +5,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from drawops.contracts.deployment import (
+    AbandonRequest,
+    AwaitRequest,
+    Begun,
+    DeploymentConclusion,
+    JudgeRequest,
+    SmokeTest,
+)
 from drawops.contracts.events import (
     CandidateRegistered,
     CandidateRejected,
     DatasetVersionCreated,
+    DeploymentFailed,
     DrawingProcessed,
     DrawingQuarantined,
     EndpointStateChange,
     InferenceNotification,
     LabelingSubmitted,
+    ModelDeployed,
     ModelPackageStateChange,
     ObjectCreated,
     ProcessingJobStateChange,
@@ -28,6 +38,7 @@ from drawops.contracts.ground_truth import (
 )
 from drawops.contracts.training import (
     ConcludeRequest,
+    DeploymentRequest,
     StartGateJob,
     StartTrainingJob,
     TrainingFailure,
@@ -47,7 +58,6 @@ from drawops.contracts.workflow import (
     StoreRequest,
     Upload,
 )
-from drawops.deployment.endpoint import DeployRequest
 from pydantic import BaseModel
 
 EVENTS = Path(__file__).parents[2] / "events"
@@ -72,7 +82,18 @@ CONTRACTS: dict[str, tuple[type[BaseModel], tuple[str, ...]]] = {
     "workflow/create_dataset_version.json": (ExportRequest, ()),
     "schedule/reconcile_drawings.json": (ReconcileRequest, ()),
     "schedule/reconcile_drawings_sweep.json": (ReconcileRequest, ()),
-    "command/deploy_model.json": (DeployRequest, ()),
+    "workflow/begin_deployment.json": (DeploymentRequest, ()),
+    "workflow/start_canary.json": (DeploymentRequest, ()),
+    "workflow/judge_canary.json": (JudgeRequest, ()),
+    "workflow/deploy_model.json": (DeploymentRequest, ()),
+    "workflow/await_endpoint.json": (AwaitRequest, ()),
+    "workflow/start_smoke_test.json": (Begun, ()),
+    "workflow/check_smoke_test.json": (SmokeTest, ()),
+    "workflow/conclude_deployment.json": (DeploymentConclusion, ()),
+    "workflow/abandon_deployment.json": (AbandonRequest, ()),
+    "schedule/abandon_deployment.json": (AbandonRequest, ()),
+    "drawops/model_deployed.json": (ModelDeployed, ("detail",)),
+    "drawops/deployment_failed.json": (DeploymentFailed, ("detail",)),
     "sagemaker/endpoint_in_service.json": (EndpointStateChange, ()),
     "sagemaker/training_job_completed.json": (TrainingJobStateChange, ()),
     "sagemaker/training_job_failed.json": (TrainingJobStateChange, ()),
@@ -112,15 +133,6 @@ def test_a_sample_event_meets_its_contract(name: str) -> None:
 def test_a_sample_notification_meets_its_contract(name: str) -> None:
     for record in load(name)["Records"]:
         InferenceNotification.model_validate_json(record["Sns"]["Message"])
-
-
-def test_the_sample_of_a_deployment_names_the_model_that_the_guide_uploads() -> None:
-    """The deployment guide copies the baseline to this key, then invokes the function with this sample."""
-    sample = DeployRequest.model_validate(load("command/deploy_model.json"))
-    for guide in ("docs/deployment.md", "docs/zh/deployment.md"):
-        assert f"/{sample.artifact_key}" in (EVENTS.parent / guide).read_text(encoding="utf-8")
-    made = (EVENTS.parent / "containers" / "inference" / "baseline_model.py").read_text(encoding="utf-8")
-    assert f'VERSION = "{sample.model_version}"' in made
 
 
 def test_the_queue_sample_carries_the_s3_sample() -> None:

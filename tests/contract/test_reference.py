@@ -24,7 +24,7 @@ def test_the_published_schema_is_up_to_date(name: str) -> None:
     "event",
     [
         "drawing_processed", "drawing_quarantined", "dataset_version_created", "candidate_registered",
-        "candidate_rejected", "training_failed",
+        "candidate_rejected", "training_failed", "model_deployed", "deployment_failed",
     ],
 )  # fmt: skip
 def test_a_sample_event_meets_the_published_schema(event: str) -> None:

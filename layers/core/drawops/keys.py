@@ -25,7 +25,7 @@ Raw bucket: whatever key the user chose. Data bucket:
     training/<run_id>/output/<job>/output/model.tar.gz       what the training job made
     training/<run_id>/settings/run.json                      the run itself, for the gate
     training/<run_id>/gate/verdict.json, verdict.html        what the gate says of it
-    smoke-tests/*                                            (raw bucket) what a deployment reads again
+    smoke-tests/<deployment_id>/<name>                       (raw bucket) what a deployment reads again
 
 No rule listens to the data bucket, so no output can start its own input.
 """
@@ -334,6 +334,19 @@ def candidate_version(parent: str, run: str) -> str:
 def deployment_id(package_arn: str, occasion: str) -> str:
     """The identity of a deployment: the model, and the approval or command that asked for it."""
     return "dep-" + hashlib.sha256(f"{package_arn}/{occasion}".encode()).hexdigest()[:20]
+
+
+_SMOKE_TESTS = "smoke-tests/"
+
+
+def smoke_test_key(deployment: str, name: str) -> str:
+    """Key in the raw bucket of the drawing that a deployment reads from upload to result."""
+    return f"{_SMOKE_TESTS}{deployment}/{name}"
+
+
+def is_smoke_test(key: str) -> bool:
+    """Whether a key of the raw bucket is a deployment's own: nobody's drawing, and no labeling work."""
+    return key.startswith(_SMOKE_TESTS)
 
 
 def s3_uri(bucket: str, key: str) -> str:

@@ -238,10 +238,15 @@ class DeploymentMode(StrEnum):
 
     CANARY = "canary"
     ROLLBACK = "rollback"
+    BASELINE = "baseline"
 
 
 class DeploymentRequest(Contract):
-    """Input of the `deployment` workflow: one transition to Approved, or one command to go back."""
+    """Input of the `deployment` workflow: one transition to Approved, or one command to go back.
+
+    Mode `baseline` is for a model that comes with drawops, without run and gate: registered as approved, and
+    put into service as it is. Its package may not exist yet.
+    """
 
     deployment_id: str = Field(pattern=r"^dep-[0-9a-f]{20}$")
     mode: DeploymentMode
