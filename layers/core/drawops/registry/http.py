@@ -30,7 +30,8 @@ _REASON = 1000
 _STYLE = """
 body { font: 1rem/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 40rem; padding: 0 1rem;
   color: #1b1b1b; background: #fff; }
-table { border-collapse: collapse; margin: 1rem 0; }
+table { border-collapse: collapse; margin: 1.5rem 0; }
+caption { text-align: left; font-weight: bold; padding-bottom: 0.25rem; }
 th, td { text-align: left; padding: 0.25rem 1rem 0.25rem 0; vertical-align: top; font-weight: normal; }
 td { font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
 textarea { font: inherit; width: 100%; box-sizing: border-box; border: 1px solid #555; padding: 0.5rem; }
@@ -72,7 +73,7 @@ def answer(event: dict[str, Any], *, approvals: Approvals, invitations: Invitati
         return _message(
             410,
             "This link does not work any more",
-            f"{problem} If the version still waits, decide with `drawops models approve` or "
+            f"{_why(problem)} If the version still waits, decide with `drawops models approve` or "
             "`drawops models reject`.",
         )
     except (Conflict, Misconfigured) as error:
@@ -172,6 +173,15 @@ def _form(event: dict[str, Any]) -> dict[str, str]:
     except ValueError:
         return {}
     return {name: values[0] for name, values in fields.items()}
+
+
+def _why(problem: Problem) -> str:
+    """What is wrong with a link; the words of invitations are for annotators."""
+    said = ("was used already", "has ended", "was withdrawn")
+    known = next(
+        (each for each in said if each in str(problem)), "is not complete, or was changed on its way"
+    )
+    return f"It {known}."
 
 
 def _message(status: int, title: str, text: str) -> _Answer:

@@ -22,7 +22,7 @@ from drawops.contracts.training import (
 )
 from drawops.contracts.workflow import jsonable
 from drawops.errors import InvalidResult
-from drawops.intake.quarantine import explain
+from drawops.intake.quarantine import message_of
 from drawops.keys import TrainingKeys, gate_job, model_artifact, s3_uri, training_job
 from drawops.labeling.invitations import Invitations
 from drawops.registry.card import model_card
@@ -30,7 +30,7 @@ from drawops.registry.links import approval_link
 from drawops.registry.packages import PENDING, Package, properties, register
 from drawops.training import mail
 from drawops.training.channels import artifact_sha256
-from drawops.training.resumption import JOB_STOPPED, stop
+from drawops.training.resumption import JOB_FAILED, JOB_STOPPED, stop
 from drawops.training.runs import RunStore
 
 if TYPE_CHECKING:
@@ -260,20 +260,13 @@ def _register(
 
 
 def _sentence(failure: TrainingFailure) -> str:
-    if failure.error in ("States.Timeout", "States.HeartbeatTimeout"):
+    if failure.error in (JOB_FAILED, JOB_STOPPED):
+        said = failure.cause  # ours, with the program's own words in full
+    elif failure.error in ("States.Timeout", "States.HeartbeatTimeout"):
         said = "A job did not end in the time that the stack allows; it was stopped."
-    elif failure.error == "Lambda.Unknown":
-        said = "A function broke off; see its log."
     else:
-        found = explain(failure.error, failure.cause).sentence
-        # `explain` is about drawings; what it puts before our own sentences is left out.
-        said = found.removeprefix("The reading endpoint failed: ").removeprefix(
-            "The reading endpoint is not available: "
-        )
-        said = said.removeprefix("The endpoint's answer breaks its contract: ").removeprefix(
-            f"{failure.error}: "
-        )
-    return f"{said} Ask again with `drawops train`."[:2000]
+        said = message_of(failure.cause) or failure.error
+    return f"{said[:1800]}{'' if said.endswith('.') else '.'} Ask again with `drawops train`."
 
 
 def _lifetime(settings: ConcludeSettings) -> timedelta:
