@@ -68,41 +68,29 @@ class Annotator:
         status, content, _ = self.request(method, path, body)
         return status, json.loads(content)
 
-    def work(
-        self,
-        stands: Callable[[str], Sequence[Stands]],
-        *,
-        accuracy: float,
-        seed: int = 0,
-        done: Callable[[TaskDocument], None] = lambda task: None,
-    ) -> int:
-        """Correct and hand in every task that there is.
+    def work_next(self, stands: Callable[[str], Sequence[Stands]], *, accuracy: float, seed: int = 0) -> bool:
+        """Take the task that has waited longest, correct it and hand it in.
 
         Args:
             stands: the texts on the sheet of a name (the drawing's key).
             accuracy: probability of typing a text without a mistake.
             seed: of the mistakes.
-            done: called with every task that was handed in.
 
         Returns:
-            How many tasks it were.
+            False when there was none.
 
         Raises:
             Failure: the API refused.
         """
-        count = 0
-        while tasks := TaskList.model_validate(self._sent("GET", "api/tasks")).tasks:
-            for summary in tasks:
-                task = TaskDocument.model_validate(
-                    self._sent("POST", f"api/tasks/{summary.task_id}/claim", {})
-                )
-                chance = random.Random(f"{seed}/{self.name}/{task.sheet.name}/{task.task_id[-8:]}")
-                boxes = corrected(task, stands(task.sheet.name), accuracy, chance)
-                handed_in = SubmitRequest(base_revision=task.revision, boxes=boxes, actions=len(boxes))
-                self._sent("POST", f"api/tasks/{task.task_id}/submit", handed_in.model_dump(mode="json"))
-                done(task)
-                count += 1
-        return count
+        tasks = TaskList.model_validate(self._sent("GET", "api/tasks")).tasks
+        if not tasks:
+            return False
+        task = TaskDocument.model_validate(self._sent("POST", f"api/tasks/{tasks[0].task_id}/claim", {}))
+        chance = random.Random(f"{seed}/{self.name}/{task.sheet.name}/{task.task_id[-8:]}")
+        boxes = corrected(task, stands(task.sheet.name), accuracy, chance)
+        handed_in = SubmitRequest(base_revision=task.revision, boxes=boxes, actions=len(boxes))
+        self._sent("POST", f"api/tasks/{task.task_id}/submit", handed_in.model_dump(mode="json"))
+        return True
 
     def _sent(self, method: str, path: str, body: object = None) -> dict[str, Any]:
         status, document = self.json(method, path, body)
