@@ -112,12 +112,13 @@ def test_a_run_is_asked_for_with_what_was_typed(run: Run, loop: Loop) -> None:
     done = run(
         "train", "--project", "unit-40", "--force", "--reason", "new lettering", "--iterations", "50",
         "--learning-rate", "2e-4", "--freeze", "backbone", "--extend", "--networks", "both",
+        "--allow-lost", "⌀",
     )  # fmt: skip
 
     assert done.exit_code == 0, done.output
     (asked,) = loop.asked
     assert (asked.project, asked.version, asked.force) == ("unit-40", None, True)
-    assert asked.reason == "new lettering"
+    assert (asked.reason, asked.allow_lost_characters) == ("new lettering", "⌀")
     assert asked.request
     chosen = asked.hyperparameters
     assert (chosen.iterations, chosen.learning_rate, chosen.new_characters) == (50, 2e-4, "extend")
