@@ -1,6 +1,6 @@
 """Endpoints: their life as the API shows it. The containers behind them are `hosting`'s."""
 
-from drawops_local.sagemaker import endpoint_configs
+from drawops_local.sagemaker import endpoint_configs, models
 from drawops_local.sagemaker.errors import validation
 from drawops_local.sagemaker.operations import Runner, arn, create, list_page, now, operation, require
 from drawops_local.sagemaker.protocol import Parameters
@@ -109,8 +109,8 @@ def description(runner: Runner, document: Document) -> Parameters:
 
 
 def _variant(runner: Runner, variant: Document) -> Parameters:
-    model = runner.store.get("model", variant["ModelName"]) or {}
-    image = model.get("PrimaryContainer", {}).get("Image", "")
+    model = runner.store.get(models.KIND, variant["ModelName"])
+    image = models.container_of(model).get("Image", "") if model else ""
     weight, count = variant.get("InitialVariantWeight", 1.0), variant["InitialInstanceCount"]
     return {
         "VariantName": variant["VariantName"],
