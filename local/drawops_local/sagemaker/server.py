@@ -132,7 +132,7 @@ def make_runner(state: Path, images: Path, aws_endpoint: str, threads: int) -> R
     return Runner(
         store=store,
         outbox=Outbox(store, sns, events),
-        hosting=Hosting(threads),
+        hosting=Hosting(threads, local_client("cloudwatch", aws_endpoint, USER_AGENT)),
         labeling=LabelingRuns(),
         jobs=Jobs(threads),
         images=images,
