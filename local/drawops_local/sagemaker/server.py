@@ -26,6 +26,7 @@ from drawops_local.sagemaker import (
     operations,
     processing_jobs,
     scaling_targets,
+    searches,
     tags,
     training_jobs,
     workteams,
@@ -54,6 +55,7 @@ MODULES = (
     training_jobs,
     processing_jobs,
     model_packages,
+    searches,
     tags,
 )
 

@@ -74,7 +74,8 @@ predictor = AsyncPredictor(
 answer = predictor.predict_async(
     data={"text": "P-101"}, input_path=f"s3://{bucket}/questions/1.json"
 ).get_result(WaiterConfig(max_attempts=60, delay=1))
-predictor.delete_endpoint()
+# Here a configuration stays as long as its endpoint.
+predictor.delete_endpoint(delete_endpoint_config=False)
 
 print(
     json.dumps(

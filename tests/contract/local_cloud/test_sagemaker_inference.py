@@ -313,8 +313,8 @@ def test_an_alarm_brings_the_old_model_back(
     endpoint.config(f"{name}-2", f"{name}-2")
     alarms = cloud.client("cloudwatch")
     alarms.put_metric_alarm(
-        AlarmName=name, MetricName="errors", Namespace="test", Statistic="Sum", Period=60, EvaluationPeriods=1,
-        Threshold=1, ComparisonOperator="GreaterThanThreshold",
+        AlarmName=name, MetricName="errors", Namespace="test", Statistic="Sum", Period=60,
+        EvaluationPeriods=1, Threshold=1, ComparisonOperator="GreaterThanThreshold",
     )  # fmt: skip
     guard = {
         "BlueGreenUpdatePolicy": {**GUARD["BlueGreenUpdatePolicy"], "TerminationWaitInSeconds": 60},

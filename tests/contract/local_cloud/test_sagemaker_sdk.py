@@ -10,6 +10,11 @@ from drawops_local.cloud import Cloud
 from tests.contract.local_cloud.conftest import Make
 
 ROOT = Path(__file__).parents[3]
+# Or it tells AWS about every call.
+QUIET = """
+SchemaVersion: "1.0"
+SageMaker: {PythonSDK: {Modules: {TelemetryOptOut: true}}}
+"""
 
 
 def test_a_notebook_trains_judges_registers_approves_deploys_and_asks(
@@ -19,8 +24,15 @@ def test_a_notebook_trains_judges_registers_approves_deploys_and_asks(
     make.bucket(name)
     s3 = cloud.client("s3")
     s3.put_object(Bucket=name, Key="pages/1.png", Body=b"a picture")
-    # The SDK keeps settings and caches in the user's home: a test must not.
-    surroundings = {**credentials.isolated_environment(), **cloud.environment(), "HOME": str(tmp_path)}
+    (tmp_path / "config.yaml").write_text(QUIET)
+    surroundings = {
+        **credentials.isolated_environment(),
+        **cloud.environment(),
+        # The SDK reads settings of the user's from there: a test must not.
+        "HOME": str(tmp_path),
+        "SAGEMAKER_USER_CONFIG_OVERRIDE": str(tmp_path / "config.yaml"),
+        "SAGEMAKER_SUPPRESS_V2_WARNING": "1",
+    }
     done = subprocess.run(
         [str(python), str(Path(__file__).with_name("notebook.py")), name],
         env=surroundings,
@@ -30,7 +42,7 @@ def test_a_notebook_trains_judges_registers_approves_deploys_and_asks(
         timeout=280,
         check=False,
     )
-    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     said = json.loads(done.stdout.strip().splitlines()[-1])
     assert said["status"] == "Completed"
     assert said["loss"] == 0.333
