@@ -132,7 +132,11 @@ class World:
         )  # fmt: skip
 
     def set_approval(self, package: packages.Package, status: str) -> None:
-        self.sagemaker.update_model_package(ModelPackageArn=package.arn, ModelApprovalStatus=status)
+        # moto forgets the properties of a package that is updated without them; SageMaker keeps them.
+        stated = packages.properties(package.model)
+        self.sagemaker.update_model_package(
+            ModelPackageArn=package.arn, ModelApprovalStatus=status, CustomerMetadataProperties=stated
+        )
 
     def begin(self, request: DeploymentRequest) -> Begun:
         start(request, self.stepfunctions, self.machine)
