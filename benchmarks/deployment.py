@@ -1,7 +1,7 @@
 """Drawings that come while a model is deployed, and while it is taken back: is any lost, or read twice?
 
-On a local cloud of its own: a second model (the baseline under another version) is approved and deployed while
-small drawings are uploaded at a steady pace, then rolled back while more of them come.
+On a local cloud of its own: a second model (the baseline under another version) is approved and
+deployed while small drawings are uploaded at a steady pace, then rolled back while more of them come.
 
     python -m benchmarks.deployment --drawings 60
 """

@@ -71,7 +71,8 @@ class Execution:
         state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
         item = {
             "deployment_id": REQUEST.deployment_id, "state": f"DEPLOYMENT#{state}", "failure": self.failure,
-            "request": REQUEST.model_dump(mode="json"), "endpoint_name": "e", "started_at": "a", "updated_at": "a",
+            "request": REQUEST.model_dump(mode="json"), "endpoint_name": "e", "started_at": "a",
+            "updated_at": "a",
         }  # fmt: skip
         return {"Item": serialize(item)}
 
@@ -95,8 +96,9 @@ def test_deploying_waits_until_the_model_serves() -> None:
 
 
 def test_a_failed_deployment_is_reported_with_its_reason() -> None:
+    execution = Execution("FAILED", failure="Endpoint e is Failed: no memory")
+
     with pytest.raises(Failure, match="m 1 does not serve: Endpoint e is Failed: no memory"):
-        execution = Execution("FAILED", failure="Endpoint e is Failed: no memory")
         deploying.deploy(target(execution), REQUEST, lambda note: None)
 
 
