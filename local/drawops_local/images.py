@@ -1,17 +1,18 @@
 """Container images of the local cloud: one Python environment for each ``containers/<name>``.
 
-An image named ``drawops-<name>:local`` is a directory ``.drawops/images/<name>`` with an environment
-made by pip from ``containers/<name>/requirements.txt``, the packages ``drawops`` and ``drawops_vision``
-installed as the Dockerfile installs them, and ``image.json``, which says how to start the program that
-the Dockerfile names. A requirement missing from requirements.txt is therefore missing here too.
+An image named ``drawops-<name>:local`` is a directory ``.drawops/images/<name>`` with an environment made
+by pip from ``containers/<name>/requirements.txt``, the packages ``drawops``, ``drawops_vision`` and, if it
+is one, ``containers/<name>`` itself installed as the Dockerfile installs them, and ``image.json``, which
+says how to start the program that the Dockerfile names. A requirement missing from requirements.txt is
+therefore missing here too.
 """
 
 import json
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from shutil import copytree, ignore_patterns
 
 from drawops_local.environments import (
@@ -30,8 +31,8 @@ PREFIX = "drawops-"
 _MANIFEST = "image.json"
 # The words that SageMaker appends to `docker run <image>`.
 _WORDS = ("serve", "train")
-# Only these two are shared by containers; each is installed without its dependencies because
-# requirements.txt must name them all.
+# Shared by containers; each package is installed without its dependencies because requirements.txt must name
+# them all.
 _PACKAGES = ("layers/core", "containers/vision")
 _NOT_SOURCE = ignore_patterns("__pycache__", "*.egg-info", "build", "*.pyc", ".pytest_cache")
 
@@ -46,7 +47,8 @@ class Image:
 
     Attributes:
         name: ``drawops-<name>:local``.
-        commands: what ``docker run <image> serve`` (or ``train``) runs, by that word.
+        commands: what ``docker run <image> serve`` (or ``train``) runs, by that word, and every other program
+            on the image's PATH by its name, as an entry point of a processing job names it.
         working_directory: where the program starts.
         digest: changes whenever the environment, the packages or the program change.
     """
@@ -57,7 +59,7 @@ class Image:
     digest: str
 
     def command(self, word: str) -> list[str]:
-        """Program and arguments for ``serve`` or ``train``.
+        """Program and arguments for ``serve``, ``train`` or another program of the image.
 
         Raises:
             ImageNotFound: the image has no such program.
@@ -97,7 +99,9 @@ def build_image(root: Path, name: str, progress: Progress) -> Image:
     commands = _commands(root, source, environment)
     environment_stamp = stamp_of(requirements.read_bytes())
     source_stamp = stamp_of(
-        environment_stamp.encode(), *(_content(root / package) for package in _PACKAGES), _content(source)
+        environment_stamp.encode(),
+        *(_content(root / package) for package in _packages(source)),
+        _content(source),
     )
     image = Image(image_name(name), commands, str(source), source_stamp)
     with locked(path):
@@ -113,8 +117,8 @@ def build_image(root: Path, name: str, progress: Progress) -> Image:
             (path / _MANIFEST).unlink(missing_ok=True)
             write_stamp(environment, environment_stamp)
         if _built_digest(path) != source_stamp:
-            progress(f"image {image.name}: installing drawops and drawops_vision")
-            _install_packages(root, environment)
+            progress(f"image {image.name}: installing the project's packages")
+            _install_packages(root, _packages(source), environment)
             (path / _MANIFEST).write_text(json.dumps(asdict(image), indent=2))
             progress(f"image {image.name}: ready")
     return image
@@ -159,7 +163,13 @@ def _commands(root: Path, source: Path, environment: Path) -> dict[str, list[str
         command = _translated([*entry, word], copied, environment)
         if command is not None:
             commands[word] = command
-    if not commands:
+    for target, file in copied.items():
+        # An entry point of a processing job takes the place of ENTRYPOINT.
+        if PurePosixPath(target).parent.name == "bin" and file.is_file():
+            commands.setdefault(PurePosixPath(target).name, [str(python_of(environment)), str(file)])
+    if commands:
+        commands["python3"] = [str(python_of(environment))]
+    else:
         raise EnvironmentFailed(
             f"the Dockerfile of {source.name} copies no program for {' or '.join(_WORDS)}"
         )
@@ -192,11 +202,17 @@ def _translated(words: list[str], copied: Mapping[str, Path], environment: Path)
     return command if has_program else None
 
 
-def _install_packages(root: Path, environment: Path) -> None:
+def _packages(source: Path) -> tuple[str, ...]:
+    """Folders of the packages that an image gets; a container may be a package itself."""
+    own = (f"containers/{source.name}",) if (source / "pyproject.toml").is_file() else ()
+    return (*_PACKAGES, *own)
+
+
+def _install_packages(root: Path, packages: Sequence[str], environment: Path) -> None:
     # From a copy: setuptools writes build directories next to the sources it builds.
     with tempfile.TemporaryDirectory(prefix="drawops-image-") as temporary:
         copies = []
-        for package in _PACKAGES:
+        for package in packages:
             copy = Path(temporary) / package
             copytree(root / package, copy, ignore=_NOT_SOURCE)
             copies.append(str(copy))

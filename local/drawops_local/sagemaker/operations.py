@@ -22,6 +22,7 @@ from drawops_local.sagemaker.store import Document, Store
 
 if TYPE_CHECKING:
     from drawops_local.sagemaker.hosting import Hosting
+    from drawops_local.sagemaker.job_runs import Jobs
     from drawops_local.sagemaker.labeling_runs import LabelingRuns
 
 
@@ -39,6 +40,7 @@ class Runner:
     outbox: Outbox
     hosting: "Hosting"
     labeling: "LabelingRuns"
+    jobs: "Jobs"
     images: Path
     state: Path
     s3: Any

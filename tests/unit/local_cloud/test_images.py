@@ -45,7 +45,20 @@ def test_programs_are_found_through_the_dockerfile(
         word: [part.format(program=source / "program.py") for part in command]
         for word, command in commands.items()
     }
-    assert _commands(tmp_path, source, ENVIRONMENT) == expected
+    assert _commands(tmp_path, source, ENVIRONMENT) == {**expected, "python3": [PYTHON]}
+
+
+def test_every_program_on_the_path_can_be_an_entry_point(tmp_path: Path) -> None:
+    source = container(
+        tmp_path,
+        "COPY containers/one/program.py /usr/local/bin/train\nCOPY containers/one/gate /usr/local/bin/\n"
+        'COPY containers/one/settings.json /opt/\nENTRYPOINT ["train"]\n',
+    )
+    for name in ("gate", "settings.json"):
+        (source / name).touch()
+    commands = _commands(tmp_path, source, ENVIRONMENT)
+    assert commands["gate"] == [PYTHON, str(source / "gate")]
+    assert "settings.json" not in commands
 
 
 def test_a_dockerfile_that_starts_nothing_is_refused(tmp_path: Path) -> None:
