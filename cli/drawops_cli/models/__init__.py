@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from drawops_cli.help import group
-from drawops_cli.models import decisions, deployments, listing, runs
+from drawops_cli.models import compare, decisions, deployments, listing, runs
 
 HELP = """Versions of the reading model: what was trained, what the gate said, who approved, what serves.
 
@@ -15,6 +15,7 @@ HELP = """Versions of the reading model: what was trained, what the gate said, w
     drawops models runs            what is being trained, and how earlier runs ended
     drawops models approve 4 --reason "reads stamps now"
     drawops models reject 4 --reason "worse on isometrics"
+    drawops models compare 3 4     the same drawings with both, slice by slice, and what changed
 """
 
 VERBS: tuple[tuple[str, Callable[..., Any]], ...] = (
@@ -25,6 +26,7 @@ VERBS: tuple[tuple[str, Callable[..., Any]], ...] = (
     ("runs", runs.runs),
     ("approve", decisions.approve),
     ("reject", decisions.reject),
+    ("compare", compare.compare),
 )
 
 app = group(HELP, VERBS)

@@ -7,6 +7,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from drawops.contracts.training import ApprovalRecord, Decision
 from drawops.registry.approvals import Approvals
 from drawops.registry.packages import packages
+from drawops.registry.serving import serving_artifacts
 from drawops.training.conclusion import load_verdict
 from drawops.training.runs import Run
 
@@ -42,6 +43,9 @@ def approve(
 def reject(
     version: Version,
     reason: Reason,
+    withdraw: Annotated[
+        bool, typer.Option("--withdraw", help="Take back the approval of a version that was rolled back.")
+    ] = False,
     as_json: AsJson = False,
     profile: Profile = None,
     region: Region = None,
@@ -49,12 +53,16 @@ def reject(
 ) -> None:
     """Reject a version that waits. What serves goes on serving.
 
+    A version that was approved and then rolled back stays approved, and nothing is trained while something
+    else serves: --withdraw takes that approval back.
+
     \b
     Examples:
         drawops models reject 4 --reason "worse on stamps"
+        drawops models reject 4 --withdraw --reason "rolled back: misses title blocks"
     """
     target = choose(profile, region, stack)
-    record = _decide(target, version, Decision.REJECTED, reason)
+    record = (_withdraw if withdraw else _reject)(target, version, reason)
     _print(record, version, "What serves now goes on serving.", as_json)
 
 
@@ -98,13 +106,28 @@ def who(target: Target) -> str:
         return own_name()
 
 
-def _decide(target: Target, version: str, decision: Decision, reason: str) -> ApprovalRecord:
+def _reject(target: Target, version: str, reason: str) -> ApprovalRecord:
+    return _decide(target, version, Decision.REJECTED, reason)
+
+
+def _withdraw(target: Target, version: str, reason: str) -> ApprovalRecord:
+    number = number_of(target, version)
+    approvals = approvals_of(target)
+    artifact = approvals.package(number).model.artifact_key
+    if artifact in serving_artifacts(target.output("EndpointName"), sagemaker=target.client("sagemaker")):
+        raise Failure(f"Version {number} serves. Go back to another first: `drawops models rollback`.")
+    return approvals.withdraw(number, by=who(target), reason=_given(reason), channel="command")
+
+
+def _given(reason: str) -> str:
     if not reason.strip():
         raise Failure("Say why: --reason TEXT. It is kept with the decision.")
-    number = number_of(target, version)
-    return approvals_of(target).decide(
-        number, decision, by=who(target), reason=reason.strip(), channel="command"
-    )
+    return reason.strip()
+
+
+def _decide(target: Target, version: str, decision: Decision, reason: str) -> ApprovalRecord:
+    given, number = _given(reason), number_of(target, version)
+    return approvals_of(target).decide(number, decision, by=who(target), reason=given, channel="command")
 
 
 def _print(record: ApprovalRecord, version: str, then: str, as_json: bool) -> None:

@@ -30,6 +30,11 @@ def line(r: random.Random) -> tuple[Picture, str] | None:
     text = strings.string(r)
     if not text:
         return _finish(_junk(r), r), ""
+    return of_text(text, r)
+
+
+def of_text(text: str, r: random.Random) -> tuple[Picture, str] | None:
+    """One crop of a given string, sometimes upside down with the string empty; None as for `line`."""
     drawn = typefaces.letter(text, r)
     if drawn is None:
         return None

@@ -9,7 +9,7 @@ decision, the same again) finds the record and tells SageMaker.
 """
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import ClientError
 
@@ -99,11 +99,34 @@ class Approvals:
             at=datetime.now(UTC),
             channel=channel,
         )
-        if not self._put(record, only_first=True):
+        if not self._put(record, instead_of=None):
             known = self.recorded(package.arn)
             if known is None:
                 raise Conflict(f"Somebody else decided on version {number} at the same moment.")
             return self._again(package, known, decision, by)
+        self._tell(package, record)
+        return record
+
+    def withdraw(self, number: int, *, by: str, reason: str, channel: Channel) -> ApprovalRecord:
+        """Take an approval back, of a version that was rolled back: runs then start from what serves.
+
+        Raises:
+            Misconfigured: there is no such version.
+            Conflict: it is not approved, or somebody decided at the same moment.
+        """
+        package = self.package(number)
+        if package.approval != APPROVED:
+            raise Conflict(f"Version {number} is {package.approval}; there is no approval to take back.")
+        record = ApprovalRecord(
+            package_arn=package.arn,
+            decision=Decision.REJECTED,
+            by=by[:200],
+            reason=reason[:1000],
+            at=datetime.now(UTC),
+            channel=channel,
+        )
+        if not self._put(record, instead_of=self.recorded(package.arn)):
+            raise Conflict(f"Somebody else decided on version {number} at the same moment; look again.")
         self._tell(package, record)
         return record
 
@@ -116,8 +139,7 @@ class Approvals:
         known = self.recorded(record.package_arn)
         if known is not None and known.decision is record.decision:
             return False
-        self._put(record, only_first=False)
-        return True
+        return self._put(record, instead_of=known)
 
     def note(self, event: ModelPackageStateChange) -> bool:
         """Record a decision that an event tells of, unless it is known.
@@ -168,25 +190,28 @@ class Approvals:
             ApprovalDescription=(f"{said}: {reason}" if reason else said)[:_DESCRIPTION],
         )
 
-    def _put(self, record: ApprovalRecord, *, only_first: bool) -> bool:
+    def _put(self, record: ApprovalRecord, *, instead_of: ApprovalRecord | None) -> bool:
+        """Make a decision the one that counts, unless another than `instead_of` counts by now."""
         item = {
             **_key(record.package_arn, "DECISION"),
             "record": record.model_dump_json(),
             "updated_at": moment(record.at),
         }
+        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
+        if instead_of is not None:
+            condition = {
+                "ConditionExpression": "#record = :known",
+                "ExpressionAttributeNames": {"#record": "record"},
+                "ExpressionAttributeValues": serialize({":known": instead_of.model_dump_json()}),
+            }
         try:
-            self._dynamodb.put_item(
-                TableName=self._table,
-                Item=serialize(item),
-                **({"ConditionExpression": "attribute_not_exists(pk)"} if only_first else {}),  # type: ignore[arg-type]
-            )
+            self._dynamodb.put_item(TableName=self._table, Item=serialize(item), **condition)
         except ClientError as error:
             if lost_the_race(error):
                 return False
             raise
         self._dynamodb.put_item(
-            TableName=self._table,
-            Item=serialize({**item, "sk": f"DECISION#{moment(record.at)}"}),
+            TableName=self._table, Item=serialize({**item, "sk": f"DECISION#{moment(record.at)}"})
         )
         return True
 

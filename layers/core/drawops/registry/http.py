@@ -30,7 +30,8 @@ _REASON = 1000
 _STYLE = """
 body { font: 1rem/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 40rem; padding: 0 1rem;
   color: #1b1b1b; background: #fff; }
-table { border-collapse: collapse; margin: 1rem 0; }
+table { border-collapse: collapse; margin: 1.5rem 0; }
+caption { text-align: left; font-weight: bold; padding-bottom: 0.25rem; }
 th, td { text-align: left; padding: 0.25rem 1rem 0.25rem 0; vertical-align: top; font-weight: normal; }
 td { font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
 textarea { font: inherit; width: 100%; box-sizing: border-box; border: 1px solid #555; padding: 0.5rem; }
@@ -72,7 +73,7 @@ def answer(event: dict[str, Any], *, approvals: Approvals, invitations: Invitati
         return _message(
             410,
             "This link does not work any more",
-            f"{problem} If the version still waits, decide with `drawops models approve` or "
+            f"{_why(problem)} If the version still waits, decide with `drawops models approve` or "
             "`drawops models reject`.",
         )
     except (Conflict, Misconfigured) as error:
@@ -127,7 +128,6 @@ def _question(package: Package, who: Invitation, obstacle: str | None) -> str:
         "Trained from": package.parent_version or "-",
         "Dataset version": f"{model.dataset_version or '-'} of {model.project or '-'}",
         "Gate's document": package.verdict_key or "-",
-        **{name: f"{value:.2f}" for name, value in sorted(package.metrics.items())},
     }
     rows = "".join(
         f'<tr><th scope="row">{escape(name)}</th><td>{escape(value)}</td></tr>'
@@ -138,13 +138,29 @@ def _question(package: Package, who: Invitation, obstacle: str | None) -> str:
     if obstacle:
         approve, warning = "", f"<p><strong>It cannot be approved any more.</strong> {escape(obstacle)}</p>"
     return f"""<p>The gate let this version pass. Nothing is deployed until somebody approves it.</p>
-<table><caption>What was trained, and the gate's figures (percent)</caption>{rows}</table>
+<table><caption>What was trained</caption>{rows}</table>
+{_figures(package.metrics)}
 {warning}<form method="post">
 <label for="reason">Reason (kept with your decision)</label>
 <textarea id="reason" name="reason" rows="3" maxlength="{_REASON}"></textarea>
 {approve}<button name="decision" value="Rejected">Reject</button>
 </form>
 <p>You decide as {escape(who.annotator)}. The link works once and ends {who.expires_at:%Y-%m-%d}.</p>"""
+
+
+def _figures(metrics: dict[str, float]) -> str:
+    """The gate's figures of each set as a whole, side by side; the others stand in its document."""
+    rows = "".join(
+        f'<tr><th scope="row">{escape(name.replace("_", " "))}</th><td>{metrics[f"{name}_approved"]:.2f}</td>'
+        f"<td>{value:.2f}</td><td>{metrics[f'{name}_delta']:+.2f}</td></tr>"
+        for name, value in sorted(metrics.items())
+        if f"{name}_approved" in metrics and f"{name}_delta" in metrics
+    )
+    head = "".join(
+        f'<th scope="col">{name}</th>' for name in ("figure", "serves now", "this version", "change")
+    )
+    caption = "The gate's comparison on the same drawings, in percent; more is better, except for cer"
+    return f"<table><caption>{caption}</caption><tr>{head}</tr>{rows}</table>" if rows else ""
 
 
 def _form(event: dict[str, Any]) -> dict[str, str]:
@@ -157,6 +173,15 @@ def _form(event: dict[str, Any]) -> dict[str, str]:
     except ValueError:
         return {}
     return {name: values[0] for name, values in fields.items()}
+
+
+def _why(problem: Problem) -> str:
+    """What is wrong with a link; the words of invitations are for annotators."""
+    said = ("was used already", "has ended", "was withdrawn")
+    known = next(
+        (each for each in said if each in str(problem)), "is not complete, or was changed on its way"
+    )
+    return f"It {known}."
 
 
 def _message(status: int, title: str, text: str) -> _Answer:

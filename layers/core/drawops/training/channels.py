@@ -50,7 +50,9 @@ def prepare(run: TrainingRun, *, s3: "S3Client", bucket: str) -> Prepared:
         wanted = sorted({key for page in manifest.pages if page.split in splits for key in _files(page)})
         _put_json(s3, bucket, keys.channel(channel), manifest_file(bucket, [*versions, *wanted]))
         found[channel] = sum(sizes[key] for key in wanted)
-    _put_json(s3, bucket, keys.settings_run, run.model_dump(mode="json"))
+    # A version that does not come along must not be looked for.
+    told = run.parent.model_copy(update={"dataset_version": earlier})
+    _put_json(s3, bucket, keys.settings_run, run.model_copy(update={"parent": told}).model_dump(mode="json"))
     return Prepared(training_bytes=found[DATASET], gate_bytes=found[GATE], parent_dataset_version=earlier)
 
 

@@ -22,7 +22,7 @@ from drawops.contracts.training import (
 )
 from drawops.contracts.workflow import jsonable
 from drawops.errors import InvalidResult
-from drawops.intake.quarantine import explain
+from drawops.intake.quarantine import message_of
 from drawops.keys import TrainingKeys, gate_job, model_artifact, s3_uri, training_job
 from drawops.labeling.invitations import Invitations
 from drawops.registry.card import model_card
@@ -30,7 +30,7 @@ from drawops.registry.links import approval_link
 from drawops.registry.packages import PENDING, Package, properties, register
 from drawops.training import mail
 from drawops.training.channels import artifact_sha256
-from drawops.training.resumption import JOB_STOPPED, stop
+from drawops.training.resumption import JOB_FAILED, JOB_STOPPED, stop
 from drawops.training.runs import RunStore
 
 if TYPE_CHECKING:
@@ -39,8 +39,9 @@ if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
 
 _GONE = ("404", "NoSuchKey")
-_KEPT_METRICS = 20
+_KEPT_METRICS = 40
 """`CustomerMetadataProperties` hold 50 entries at most."""
+_FIRST = ("new_", "regression_", "general_")
 
 
 class ConcludeSettings(BaseModel):
@@ -194,6 +195,8 @@ def _keep_artifact(request: ConcludeRequest, verdict: Verdict, s3: "S3Client", b
         CopySource={"Bucket": bucket, "Key": request.candidate_key},
         Metadata={"sha256": passed},
         MetadataDirective="REPLACE",
+        # Copying tags would need a permission of its own, and there are none.
+        TaggingDirective="REPLACE",
         ContentType="application/gzip",
     )
     if artifact_sha256(key, s3=s3, bucket=bucket) != passed:
@@ -219,7 +222,8 @@ def _register(
     job = sagemaker.describe_training_job(TrainingJobName=training_job(settings.job_name_prefix, run.run_id))[
         "TrainingJobArn"
     ]
-    kept = dict(sorted(verdict.metrics.items())[:_KEPT_METRICS])
+    by_weight = sorted(verdict.metrics.items(), key=lambda item: (not item[0].startswith(_FIRST), item[0]))
+    kept = dict(by_weight[:_KEPT_METRICS])
     return register(
         settings.model_package_group,
         model,
@@ -256,20 +260,13 @@ def _register(
 
 
 def _sentence(failure: TrainingFailure) -> str:
-    if failure.error in ("States.Timeout", "States.HeartbeatTimeout"):
+    if failure.error in (JOB_FAILED, JOB_STOPPED):
+        said = failure.cause  # ours, with the program's own words in full
+    elif failure.error in ("States.Timeout", "States.HeartbeatTimeout"):
         said = "A job did not end in the time that the stack allows; it was stopped."
-    elif failure.error == "Lambda.Unknown":
-        said = "A function broke off; see its log."
     else:
-        found = explain(failure.error, failure.cause).sentence
-        # `explain` is about drawings; what it puts before our own sentences is left out.
-        said = found.removeprefix("The reading endpoint failed: ").removeprefix(
-            "The reading endpoint is not available: "
-        )
-        said = said.removeprefix("The endpoint's answer breaks its contract: ").removeprefix(
-            f"{failure.error}: "
-        )
-    return f"{said} Ask again with `drawops train`."[:2000]
+        said = message_of(failure.cause) or failure.error
+    return f"{said[:1800]}{'' if said.endswith('.') else '.'} Ask again with `drawops train`."
 
 
 def _lifetime(settings: ConcludeSettings) -> timedelta:

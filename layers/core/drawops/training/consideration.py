@@ -213,7 +213,8 @@ class Considerer:
         if serving and approved.model.artifact_key not in serving:
             raise NotReady(
                 f"Version {approved.number} ({approved.model.version}) is approved, but {serving[0]} serves. "
-                "Wait for its deployment, or settle with `drawops models rollback` which one it shall be."
+                "Wait for its deployment; if it was rolled back, take its approval back with "
+                f"`drawops models reject {approved.number} --withdraw`."
             )
         return approved
 
@@ -255,4 +256,5 @@ class Considerer:
             trigger=request.trigger,
             reason=request.reason,
             request=request.request,
+            allow_lost_characters=request.allow_lost_characters,
         )

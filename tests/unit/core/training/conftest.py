@@ -14,9 +14,11 @@ from drawops.contracts.reading import MediaType
 from drawops.contracts.training import ModelRef, TrainingRequest, TrainingRun, Trigger
 from drawops.datasets.versions import create_version, put_picture
 from drawops.keys import model_artifact
+from drawops.labeling.invitations import Invitations
 from drawops.registry.packages import APPROVED, Package, properties, register
 from drawops.training.consideration import Considerer, ConsiderSettings
 from drawops.training.runs import RunStore
+from moto.sagemaker.models import SageMakerModelBackend
 
 from tests.unit.core.conftest import DATA, create_table
 
@@ -34,6 +36,20 @@ ARTIFACT = b"an archive"
 DEFINITION = {"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 3600, "End": True}}}
 SHARES = SplitShares(val=0.3, test=0.3)
 SOURCE = DataSource(name="plant", licence="proprietary")
+
+
+@pytest.fixture(autouse=True)
+def kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An update leaves members alone that it does not name, as on AWS; moto alone wipes the properties."""
+    real = SageMakerModelBackend.update_model_package
+
+    def update(self: SageMakerModelBackend, **given: Any) -> str:  # noqa: ANN401
+        package = self.model_packages[given["model_package_arn"]]
+        before = package.customer_metadata_properties
+        given["customer_metadata_properties"] = given["customer_metadata_properties"] or before
+        return real(self, **given)
+
+    monkeypatch.setattr(SageMakerModelBackend, "update_model_package", update)
 
 
 @pytest.fixture
@@ -215,3 +231,11 @@ def make_run(number: int = 1, **values: Any) -> TrainingRun:  # noqa: ANN401
         "reason": "new lettering",
     }
     return TrainingRun.model_validate({**given, **values})
+
+
+@pytest.fixture
+def invitations(aws: None, template: dict[str, Any]) -> Invitations:
+    """Links are signed and spent as invitations to the labeling page are."""
+    client = boto3.client("dynamodb")
+    create_table(client, "labeling", template["Resources"]["LabelingTable"]["Properties"])
+    return Invitations(client, "labeling", b"0123456789abcdef0123456789abcdef")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def run(publish: Publish, baseline: Package) -> TrainingRun:
-    return make_run(dataset_version=publish(range(20)))
+    return make_run(dataset_version=publish(range(12), 2))
 
 
 def manifest_of(run: TrainingRun, s3: "S3Client") -> DatasetManifest:
@@ -67,13 +67,15 @@ def test_the_version_that_the_parent_was_trained_on_comes_along(
     run: TrainingRun, publish: Publish, s3: "S3Client"
 ) -> None:
     parent = run.parent.model_copy(update={"project": PROJECT, "dataset_version": run.dataset_version})
-    later = run.model_copy(update={"dataset_version": publish(range(20, 24)), "parent": parent})
+    later = run.model_copy(update={"dataset_version": publish(range(20, 22), 2), "parent": parent})
     prepared = prepare(later, s3=s3, bucket=DATA)
     assert prepared.parent_dataset_version == run.dataset_version
     for name in ("dataset", "gate"):
         assert DatasetKeys(PROJECT).manifest(run.dataset_version) in channel(later, name, s3)
     s3.delete_object(Bucket=DATA, Key=DatasetKeys(PROJECT).manifest(run.dataset_version))
     assert prepare(later, s3=s3, bucket=DATA).parent_dataset_version is None
+    body = s3.get_object(Bucket=DATA, Key=TrainingKeys(later.run_id).settings_run)["Body"].read()
+    assert TrainingRun.model_validate_json(body).parent.dataset_version is None
 
 
 def test_preparing_again_writes_the_same(run: TrainingRun, s3: "S3Client") -> None:
@@ -84,7 +86,7 @@ def test_preparing_again_writes_the_same(run: TrainingRun, s3: "S3Client") -> No
 def test_a_version_of_unreadable_labels_only_has_nothing_to_teach(
     publish: Publish, baseline: Package, s3: "S3Client"
 ) -> None:
-    run = make_run(dataset_version=publish(range(20), text="###"))
+    run = make_run(dataset_version=publish(range(12), 2, text="###"))
     with pytest.raises(NotReady, match="no readable label to train on"):
         prepare(run, s3=s3, bucket=DATA)
 
@@ -92,8 +94,8 @@ def test_a_version_of_unreadable_labels_only_has_nothing_to_teach(
 def test_a_version_without_validation_pages_is_refused_with_the_fix(
     publish: Publish, baseline: Package, s3: "S3Client"
 ) -> None:
-    numbers = [each for each in range(20) if split_of(f"plan-{each}", SHARES) is not Split.VAL]
-    version = publish(numbers)
+    numbers = [each for each in range(12) if split_of(f"plan-{each}", SHARES) is not Split.VAL]
+    version = publish(numbers, 2)
     with pytest.raises(NotReady, match=r"no readable label for validation.*--val"):
         prepare(make_run(dataset_version=version), s3=s3, bucket=DATA)
 
