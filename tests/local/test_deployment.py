@@ -1,6 +1,7 @@
 """Whole deployments: a second model comes into service, broken ones do not, and going back is one command."""
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from drawops.contracts.training import DeploymentMode, DeploymentState, GoldenPa
 from drawops.keys import smoke_test_key
 from drawops.registry import packages
 from drawops_cli import deploying
+from drawops_cli.main import app
+from typer.testing import CliRunner
 
 from benchmarks import candidates
 from benchmarks.candidates import Fault
@@ -48,6 +51,13 @@ def go_back(stack: Stack, reason: str) -> DeploymentRecord:
     assert serving.previous is not None
     request = deploying.asked(serving.previous, DeploymentMode.ROLLBACK, by="mei", reason=reason)
     return deploying.deploy(stack.target, request, lambda note: None)
+
+
+def command(stack: Stack, *words: str) -> str:
+    """What `drawops models …` prints on this stack."""
+    done = CliRunner().invoke(app, ["models", *words], env={"DRAWOPS_STATE": str(stack.state)})
+    assert done.exit_code == 0, done.output
+    return done.stdout
 
 
 def deploy(stack: Stack, package: packages.Package, seconds: float = 240) -> DeploymentRecord:
@@ -126,12 +136,23 @@ def test_an_approved_model_is_deployed_and_one_command_goes_back(
     function = stack.target.functions()["StartDeploymentFunction"]
     assert json.loads(stack.target.invoke(function, json.dumps(sample).encode())) == {"deployment_id": None}
 
-    back = go_back(stack, "misreads tags")
-    assert back.state is DeploymentState.DEPLOYED
+    started = time.monotonic()
+    command(stack, "rollback", "--reason", "misreads tags")
+    assert time.monotonic() - started < ROLLBACK_SECONDS
     assert configuration(stack) == (before, "InService")
     serving = deploying.store_of(stack.target).serving()
     assert serving is not None
-    assert (serving.by, serving.reason, serving.mode) == ("mei", "misreads tags", DeploymentMode.ROLLBACK)
+    assert (serving.reason, serving.mode) == ("misreads tags", DeploymentMode.ROLLBACK)
+    assert serving.by
+    shown = json.loads(command(stack, "show", "2.0.0", "--json"))
+    assert (shown["serves"], shown["approval"], shown["gate"]["outcome"]) == (False, "Approved", "PASSED")
+    assert [each["state"] for each in shown["deployments"]] == ["DEPLOYED"]
+    listed = {
+        each["model"]["version"]: each["serves"] for each in json.loads(command(stack, "list", "--json"))
+    }
+    assert listed == {"2.0.0": False, serving.model.version: True}
+    assert "2.0.0" in command(stack, "list")
+    assert record.deployment_id in command(stack, "show", "2.0.0")
     approval = packages.describe(package.arn, sagemaker=stack.target.client("sagemaker")).approval
     assert approval == packages.APPROVED
 
@@ -170,6 +191,27 @@ def test_a_tampered_artifact_touches_nothing(
     record = deploy(stack, package)
     assert record.state is DeploymentState.FAILED
     assert "is not what was registered" in record.failure
+    assert configuration(stack) == before
+    candidates.approve(stack.target, package, packages.REJECTED)
+
+
+def test_an_alarm_during_the_update_brings_the_old_model_back(
+    stack: Stack, golden: tuple[GoldenPage, ...], tmp_path: Path
+) -> None:
+    before = configuration(stack)
+    cloudwatch = stack.target.client("cloudwatch")
+    (alarm,) = [
+        found["AlarmName"] for found in cloudwatch.describe_alarms()["MetricAlarms"]
+        if found["MetricName"] == "Invocation5XXErrors"
+    ]  # fmt: skip
+    package = candidates.register(stack.target, candidates.repack("5.1.0", tmp_path), golden)
+    cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="many errors")
+    try:
+        record = deploy(stack, package)
+    finally:
+        cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="OK", StateReason="over")
+    assert record.state is DeploymentState.ROLLED_BACK
+    assert "took the update" in record.failure
     assert configuration(stack) == before
     candidates.approve(stack.target, package, packages.REJECTED)
 
