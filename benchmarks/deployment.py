@@ -141,7 +141,7 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--drawings", type=int, default=60, help="at least so many for each change")
-    parser.add_argument("--pause", type=float, default=0.5, help="seconds between two uploads")
+    parser.add_argument("--pause", type=float, default=2, help="seconds between two uploads")
     arguments = parser.parse_args()
     with temporary_stack() as stack:
         found = measure(stack, arguments.drawings, arguments.pause)
