@@ -48,6 +48,9 @@ def train(
     extend: Annotated[
         bool, typer.Option("--extend", help="Let the dictionary grow by characters that it lacks.")
     ] = False,
+    allow_lost: Annotated[
+        str, typer.Option(help="Characters that the candidate may unlearn; the gate blocks any other.")
+    ] = "",
     seed: Annotated[int | None, typer.Option(help="Of everything random.")] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Follow the run to its end.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -79,6 +82,7 @@ def train(
         version=version,
         force=force,
         reason=reason,
+        allow_lost_characters=allow_lost,
     )
     answer = target.invoke(
         target.output("ConsiderTrainingFunctionName"), json.dumps(jsonable(request)).encode()
@@ -137,20 +141,13 @@ def await_turn(store: RunStore, request: TrainingRequest) -> str:
 
 def _request(
     hyperparameters: dict[str, Any],
-    *,
-    project: str,
-    version: str | None,
-    force: bool,
-    reason: str,
+    **asked: Any,  # noqa: ANN401 - members of `TrainingRequest`
 ) -> TrainingRequest:
     try:
         return TrainingRequest(
-            project=project,
-            version=version,
-            force=force,
-            reason=reason,
             hyperparameters=Hyperparameters.model_validate(hyperparameters),
             request=str(uuid.uuid4()),
+            **asked,
         )
     except ValidationError as error:
         first = error.errors(include_url=False)[0]

@@ -3,8 +3,6 @@
 import hashlib
 import io
 import json
-import threading
-import time
 from typing import Any
 
 import boto3
@@ -114,12 +112,13 @@ def test_a_run_is_asked_for_with_what_was_typed(run: Run, loop: Loop) -> None:
     done = run(
         "train", "--project", "unit-40", "--force", "--reason", "new lettering", "--iterations", "50",
         "--learning-rate", "2e-4", "--freeze", "backbone", "--extend", "--networks", "both",
+        "--allow-lost", "⌀",
     )  # fmt: skip
 
     assert done.exit_code == 0, done.output
     (asked,) = loop.asked
     assert (asked.project, asked.version, asked.force) == ("unit-40", None, True)
-    assert asked.reason == "new lettering"
+    assert (asked.reason, asked.allow_lost_characters) == ("new lettering", "⌀")
     assert asked.request
     chosen = asked.hyperparameters
     assert (chosen.iterations, chosen.learning_rate, chosen.new_characters) == (50, 2e-4, "extend")
@@ -170,19 +169,20 @@ def test_a_stack_without_a_training_image_says_so(run: Run, loop: Loop) -> None:
     assert "TrainingImage is empty." in done.stderr
 
 
-def test_waiting_ends_with_the_version_that_was_registered(run: Run, loop: Loop) -> None:
+def test_waiting_ends_with_the_version_that_was_registered(
+    run: Run, loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = loop.run()
-
-    def goes_on() -> None:
-        for state in (RunState.TRAINING, RunState.GATING):
-            loop.store.move(asked.run_id, state, "job")
-            time.sleep(0.15)
-        loop.store.end(asked, RunState.REGISTERED, package_version=2)
-
-    thread = threading.Thread(target=goes_on)
-    thread.start()
+    steps = iter(
+        (
+            lambda: loop.store.move(asked.run_id, RunState.TRAINING, "job"),
+            lambda: loop.store.move(asked.run_id, RunState.GATING, "job"),
+            lambda: loop.store.end(asked, RunState.REGISTERED, package_version=2),
+        )
+    )
+    # The run goes on while the command sleeps.
+    monkeypatch.setattr(train_verb.time, "sleep", lambda _: next(steps)())
     done = run("train", "--wait")
-    thread.join()
 
     assert done.exit_code == 0, done.output
     assert "registered version 2: 1.2.0-t-1" in done.stdout

@@ -105,6 +105,7 @@ class TrainingRequest(Contract):
     reason: str = ""
     hyperparameters: Hyperparameters = Hyperparameters()
     request: str = Field(default="", description="Names the caller's request; another one is another run.")
+    allow_lost_characters: str = Field(default="", description="Characters that the candidate may lose.")
 
 
 class TrainingRun(Contract):

@@ -256,4 +256,5 @@ class Considerer:
             trigger=request.trigger,
             reason=request.reason,
             request=request.request,
+            allow_lost_characters=request.allow_lost_characters,
         )

@@ -46,9 +46,10 @@ def test_few_new_labels_start_nothing_unless_a_person_insists(stack: Stack, publ
     assert consider(stack).decision is Consideration.DECLINED
     assert consider(stack, by_person()).decision is Consideration.DECLINED
     assert stack.started() == []
-    considered = consider(stack, by_person(force=True, reason="new lettering"))
-    assert considered.decision is Consideration.STARTED
-    assert [run.reason for run in stack.started()] == ["new lettering"]
+    insisting = by_person(force=True, reason="new lettering", allow_lost_characters="⌀")
+    assert consider(stack, insisting).decision is Consideration.STARTED
+    (run,) = stack.started()
+    assert (run.reason, run.allow_lost_characters) == ("new lettering", "⌀")
 
 
 def test_only_what_is_new_since_the_approved_model_counts(stack: Stack, publish: Publish) -> None:
