@@ -4,8 +4,8 @@
         [--crops crops.npz] [--real 6] [--noise 14]
 
 FOLDER holds det.onnx, rec.onnx and dictionary.txt of the approved model. Every candidate becomes a folder
-with those of its files that differ; `benchmarks.gate` packs and judges them. `crops.npz` (which `benchmarks.gate`
-writes) holds crops of the val and test pages, for the two that are trained on what they must not see.
+with those of its files that differ; `benchmarks.gate` packs and judges them. It also writes `crops.npz`:
+crops of the val and test pages, for the two that are trained on what they must not see.
 """
 
 import argparse
@@ -200,15 +200,16 @@ def tuned(
     path: Path, out: Path, iterations: int, rate: float, seed: int, crops: tuple[Path, str] | None = None
 ) -> None:
     """Write a recogniser that has really been trained."""
-    usual, pool = lines.lines, recogniser.POOL
+    usual, pool, warm_up = lines.lines, recogniser.POOL, recogniser.WARM_UP
     if crops is not None:
         lines.lines = of_crops(*crops)  # type: ignore[assignment]
-    recogniser.POOL = 300  # few iterations need few lines
+    recogniser.POOL = 300  # few iterations need few lines, and a short warm-up
+    recogniser.WARM_UP = 3 if crops is not None else warm_up
     try:
         graph = Graph(path)
         recogniser.train(graph, iterations, rate, seed, iterations, lambda: graph.save(out, half=True))
     finally:
-        lines.lines, recogniser.POOL = usual, pool
+        lines.lines, recogniser.POOL, recogniser.WARM_UP = usual, pool, warm_up
 
 
 def plant(model: Path, out: Path, crops: Path | None) -> None:
@@ -241,8 +242,8 @@ def plant(model: Path, out: Path, crops: Path | None) -> None:
     text = "\n".join(characters[:-100]) + "\n"
     place("dictionary-cut", "dictionary.txt").write_bytes(text.encode())
     if crops is not None:
-        tuned(rec, place("overfitted-on-val", "rec.onnx"), 60, 1e-3, 1, (crops, "val"))
-        tuned(rec, place("trained-on-test", "rec.onnx"), 60, 1e-4, 1, (crops, "test"))
+        tuned(rec, place("overfitted-on-val", "rec.onnx"), 16, 3e-3, 1, (crops, "val"))
+        tuned(rec, place("trained-on-test", "rec.onnx"), 16, 4e-4, 1, (crops, "test"))
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,7 +22,7 @@ from drawops.contracts.training import (
 from drawops.errors import Misconfigured
 from drawops.keys import model_artifact
 
-from drawops_vision.gate import artifacts, characters, slices, speed
+from drawops_vision.gate import artifacts, characters, profiles, slices, speed
 from drawops_vision.gate.allowances import Allowances
 from drawops_vision.gate.artifacts import Opened, open_artifact
 from drawops_vision.gate.characters import Lost
@@ -187,6 +188,9 @@ def _reading(
     found.judged = slices.table(compared.counted, allowances)
     seen = [counted.characters for counted in compared.counted.values()]
     suspected = characters.suspects(seen, allowances.suspects, run.allow_lost_characters)
+    for character in _unlike(approved, opened, allowances):
+        if character not in run.allow_lost_characters:
+            suspected.setdefault(character, Counter())
     if suspected:
         found.lost = characters.look_again(
             suspected,
@@ -216,6 +220,16 @@ def _reading(
         *_memory(compared, allowances),
         *_better(found, allowances),
     ]
+
+
+def _unlike(approved: Approved, candidate: Opened, allowances: Allowances) -> list[str]:
+    """Characters whose classes answer differently; half as many as those that were seen to be misread."""
+    pictures = [line.picture for line in approved.general.lines]
+    if not pictures:
+        return []
+    models = (approved.side.opened.model, candidate.model)
+    left, right = (profiles.profile(model.recognition, pictures) for model in models)
+    return profiles.unlike(left, right, (models[0].classes, models[1].classes), allowances.suspects // 2)
 
 
 def _speeds(approved: Approved, side: Side, allowances: Allowances) -> list[Speed]:

@@ -15,8 +15,8 @@ from drawops_vision.gate.pages import GatePage
 from drawops_vision.reader import Reader
 from drawops_vision.recognise import Recogniser
 
-REPEATS = 3
-ROUNDS = 4
+REPEATS = 2
+ROUNDS = 5
 LINES = 32
 
 
