@@ -1,9 +1,9 @@
 """Which classes of a recogniser answer differently: suspects out of the whole dictionary.
 
 General lines show a part of the thousands of Chinese characters only. But every step of every line gives a
-probability for **every** class, also for characters that do not stand there: a class that was erased, or
-whose weights were ruined, no longer rises and falls with the picture as it did in the approved model. Such classes
-are suspects, whose lines are then drawn (`characters`); nothing is concluded from this measure alone.
+probability for **every** class, also for characters that do not stand there: one that was erased, or
+whose weights were ruined, no longer rises and falls with the picture as it did in the approved model. Such
+classes are suspects, whose lines are then drawn (`characters`); nothing is concluded from this measure alone.
 """
 
 from collections.abc import Sequence
