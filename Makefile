@@ -33,7 +33,7 @@ NO_MAKE := MAKEFLAGS= MFLAGS= MAKELEVEL=
 TRAINING := .drawops/envs/training
 BASELINE := .drawops/cache/baseline-model.tar.gz
 
-.PHONY: help setup demo test test-training lint format types lock vendor up down benchmark benchmark-platform clean
+.PHONY: help setup demo demo-learning test test-training lint format types lock vendor up down benchmark benchmark-platform clean
 
 help: ## this list
 	@echo "drawops: read engineering drawings on AWS or on this machine"
@@ -47,8 +47,12 @@ setup: $(SETUP) ## install everything into .venv (done once; the other targets c
 demo: $(SETUP) ## read three sample drawings on a local cloud of its own, then stop it
 	@$(NO_MAKE) exec $(IN_VENV)/drawops demo
 
+demo-learning: $(SETUP) ## labels, training, gate, approval, deployment on a local cloud of its own (30 minutes, 6 GB)
+	@$(NO_MAKE) exec $(IN_VENV)/drawops demo-learning
+
 test: lint types ## lint, types and the whole test suite, local cloud included
-	@$(NO_MAKE) exec $(IN_VENV)/python -m pytest --durations=15
+	@$(NO_MAKE) $(IN_VENV)/python -m pytest tests/unit -n 2 --dist loadfile --durations=15
+	@$(NO_MAKE) exec $(IN_VENV)/python -m pytest --ignore=tests/unit --durations=15
 
 test-training: $(TRAINING)/drawops-setup $(BASELINE) ## what needs torch, in an environment of its own (5 GB on Linux)
 	@$(TRAINING)/bin/mypy containers/training/drawops_training

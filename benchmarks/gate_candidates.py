@@ -27,6 +27,8 @@ Edit = Callable[[str, NDArray[np.float32]], NDArray[np.float32]]
 
 DIGITS = "0123456789"
 SMALL = "abcdefghijklmnopqrstuvwxyz"
+NEVER = -50.0
+"""Bias of a class that is never chosen."""
 SIGNS = "°±²³µØ×½¼¾÷≤≥Ω§€"
 
 
@@ -47,14 +49,18 @@ def edited(path: Path, out: Path, edit: Edit, least: int = 2) -> None:
 
 
 def erased(path: Path, out: Path, forgotten: Callable[[str], bool]) -> None:
-    """Write a recogniser that has forgotten characters: weights and bias of their classes are zero."""
+    """Write a recogniser that has forgotten characters: their classes never win.
+
+    Zero weights and bias alone would give them a logit of 0, more than most classes have: they would then be
+    read in doubtful places, and much more than a character were lost.
+    """
     graph = Graph(path)
     _, weight, bias = graph.head()
     columns = [index + 1 for index, one in enumerate(graph.characters) if forgotten(one)]
     assert columns, "nothing to forget"
     with torch.no_grad():
         graph.tensor(weight)[:, columns] = 0
-        graph.tensor(bias)[columns] = 0
+        graph.tensor(bias)[columns] = NEVER
     graph.save(out, half=True)
 
 

@@ -124,7 +124,7 @@ from drawops_cli import demo
 from drawops_cli.main import app
 
 def work():
-    with demo._clean_ending(Path(sys.argv[1])) as state:
+    with demo.clean_ending(Path(sys.argv[1])) as state:
         tempfile.mkdtemp()
         # One child that insists on living, in a session of its own as servers are.
         program = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"

@@ -1,11 +1,11 @@
 """Events that drawops receives and sends.
 
 Received: S3 `Object Created` through EventBridge and SQS; SageMaker's asynchronous inference notification
-through SNS; `SageMaker Endpoint State Change`. Sent: `DrawingProcessed` and `DrawingQuarantined` from
-`drawops.processing`, `LabelingSubmitted` from `drawops.labeling`, `DatasetVersionCreated` from
-`drawops.datasets`; `CandidateRejected`, `CandidateRegistered` and `TrainingFailed` from `drawops.training`;
-`ModelDeployed` and `DeploymentFailed` from `drawops.deployment`. Contracts of foreign events
-ignore fields that we do not use.
+through SNS; SageMaker's state changes of endpoints, training jobs, processing jobs and model packages.
+Sent: `DrawingProcessed` and `DrawingQuarantined` from `drawops.processing`, `LabelingSubmitted` from
+`drawops.labeling`, `DatasetVersionCreated` from `drawops.datasets`; `CandidateRejected`,
+`CandidateRegistered` and `TrainingFailed` from `drawops.training`; `ModelDeployed` and `DeploymentFailed`
+from `drawops.deployment`. Contracts of foreign events ignore fields that we do not use.
 """
 
 from typing import Literal
@@ -21,6 +21,8 @@ SOURCE_LABELING = "drawops.labeling"
 SOURCE_DATASETS = "drawops.datasets"
 SOURCE_TRAINING = "drawops.training"
 SOURCE_DEPLOYMENT = "drawops.deployment"
+
+ENDED_JOB = ("Completed", "Failed", "Stopped")
 
 
 class Foreign(BaseModel):
@@ -91,6 +93,82 @@ class EndpointStateChange(Foreign):
     """EventBridge event `SageMaker Endpoint State Change`."""
 
     detail: _EndpointDetail
+
+
+class _TrainingJobDetail(Foreign):
+    name: str = Field(alias="TrainingJobName")
+    arn: str = Field(alias="TrainingJobArn")
+    status: str = Field(alias="TrainingJobStatus")
+    secondary_status: str = Field(default="", alias="SecondaryStatus")
+    failure_reason: str = Field(default="", alias="FailureReason")
+
+
+class TrainingJobStateChange(Foreign):
+    """EventBridge event `SageMaker Training Job State Change`.
+
+    It comes for InProgress (once for each secondary status), Stopping, Completed, Failed and Stopped, maybe
+    more than once and in any order: `DescribeTrainingJob` knows better.
+    Format: Amazon SageMaker Developer Guide, "Events that Amazon SageMaker AI sends to Amazon EventBridge".
+    """
+
+    detail_type: Literal["SageMaker Training Job State Change"] = Field(alias="detail-type")
+    detail: _TrainingJobDetail
+
+    @property
+    def job(self) -> str:
+        """Name of the training job."""
+        return self.detail.name
+
+    @property
+    def ended(self) -> bool:
+        """Whether the status will not change any more."""
+        return self.detail.status in ENDED_JOB
+
+
+class _ProcessingJobDetail(Foreign):
+    name: str = Field(alias="ProcessingJobName")
+    arn: str = Field(alias="ProcessingJobArn")
+    status: str = Field(alias="ProcessingJobStatus")
+    failure_reason: str = Field(default="", alias="FailureReason")
+    exit_message: str = Field(default="", alias="ExitMessage")
+
+
+class ProcessingJobStateChange(Foreign):
+    """EventBridge event `SageMaker Processing Job State Change`; see `TrainingJobStateChange`."""
+
+    detail_type: Literal["SageMaker Processing Job State Change"] = Field(alias="detail-type")
+    detail: _ProcessingJobDetail
+
+    @property
+    def job(self) -> str:
+        """Name of the processing job."""
+        return self.detail.name
+
+    @property
+    def ended(self) -> bool:
+        """Whether the status will not change any more."""
+        return self.detail.status in ENDED_JOB
+
+
+class _ModelPackageDetail(Foreign):
+    arn: str = Field(alias="ModelPackageArn")
+    group: str = Field(default="", alias="ModelPackageGroupName")
+    number: int = Field(default=0, alias="ModelPackageVersion")
+    status: str = Field(alias="ModelPackageStatus")
+    approval: str = Field(default="", alias="ModelApprovalStatus")
+    updated: tuple[str, ...] = Field(default=(), alias="UpdatedModelPackageFields")
+
+
+class ModelPackageStateChange(Foreign):
+    """EventBridge event `SageMaker Model Package State Change`.
+
+    It comes when a package is registered and whenever it is changed, for whatever member (`updated` names
+    them on newer packages), maybe more than once. So `ModelApprovalStatus` is the state, not a transition.
+    Format: Amazon SageMaker Developer Guide, "Events that Amazon SageMaker AI sends to Amazon EventBridge".
+    """
+
+    detail_type: Literal["SageMaker Model Package State Change"] = Field(alias="detail-type")
+    detail: _ModelPackageDetail
 
 
 class DrawingProcessed(Contract):

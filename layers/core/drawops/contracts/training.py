@@ -6,7 +6,7 @@ jobs, S3 keys and the candidate's version follow from the run's id, so a repeate
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -120,6 +120,7 @@ class TrainingRun(Contract):
     trigger: Trigger
     reason: str = ""
     allow_lost_characters: str = Field(default="", description="Characters that the candidate may lose.")
+    request: str = Field(default="", description="Of whom it answers: see `TrainingRequest`.")
 
 
 class Outcome(StrEnum):
@@ -237,10 +238,15 @@ class DeploymentMode(StrEnum):
 
     CANARY = "canary"
     ROLLBACK = "rollback"
+    BASELINE = "baseline"
 
 
 class DeploymentRequest(Contract):
-    """Input of the `deployment` workflow: one transition to Approved, or one command to go back."""
+    """Input of the `deployment` workflow: one transition to Approved, or one command to go back.
+
+    Mode `baseline` is for a model that comes with drawops, without run and gate: registered as approved, and
+    put into service as it is. Its package may not exist yet.
+    """
 
     deployment_id: str = Field(pattern=r"^dep-[0-9a-f]{20}$")
     mode: DeploymentMode
@@ -260,3 +266,91 @@ class DeploymentState(StrEnum):
     FAILED = "FAILED"
     ROLLED_BACK = "ROLLED_BACK"
     SUPERSEDED = "SUPERSEDED"
+
+
+class Consideration(StrEnum):
+    """What came of asking for a run."""
+
+    STARTED = "STARTED"
+    KNOWN = "KNOWN"
+    WAITING = "WAITING"
+    DECLINED = "DECLINED"
+    OFF = "OFF"
+
+
+class Considered(Contract):
+    """Answer of `consider_training`.
+
+    STARTED: a run begins. KNOWN: the same was asked before, here is its run. WAITING: it begins when the
+    project's present run has ended. DECLINED: the policy sees no reason. OFF: nothing is ever trained here.
+    """
+
+    decision: Consideration
+    sentence: str
+    run_id: RunId | None = None
+
+
+class Prepared(Contract):
+    """What `prepare_training` found in the channels."""
+
+    training_bytes: int = Field(ge=0)
+    gate_bytes: int = Field(ge=0)
+    parent_dataset_version: VersionId | None = Field(
+        description="Of the same project, when it is still there: tells new pages from replayed ones."
+    )
+
+
+class StartTrainingJob(Contract):
+    """Input of `start_training_job`."""
+
+    run: TrainingRun
+    prepared: Prepared
+    task_token: str
+
+
+class StartGateJob(Contract):
+    """Input of `start_gate_job`."""
+
+    run: TrainingRun
+    prepared: Prepared
+    candidate_key: str = Field(description="The artifact as the training job left it.")
+    task_token: str
+
+
+class JobEnded(Contract):
+    """What a task that waited for a job hands on."""
+
+    job: str
+    artifact_key: str | None = Field(default=None, description="Of a training job.")
+
+
+class ConcludeRequest(Contract):
+    """Input of `register_candidate`."""
+
+    run: TrainingRun
+    candidate_key: str
+
+
+class Concluded(Contract):
+    """What the gate's verdict came to, with the event that tells of it."""
+
+    outcome: Outcome
+    detail_type: Literal["CandidateRegistered", "CandidateRejected"]
+    event: dict[str, Any]
+
+
+class TrainingFailure(Contract):
+    """Input of `fail_training`: the workflow's input and the error as Step Functions reports it."""
+
+    run: TrainingRun
+    error: str
+    cause: str
+
+
+class ReconciledTrainings(Contract):
+    """What `reconcile_trainings` did, by run id (pending requests by project)."""
+
+    resumed: tuple[str, ...] = ()
+    restarted: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    considered: tuple[str, ...] = ()

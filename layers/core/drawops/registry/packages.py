@@ -106,8 +106,13 @@ def package_of(described: Any) -> Package:  # noqa: ANN401 - boto3's and the eve
             if name.startswith("metric.")
         },
         approval_description=described.get("ApprovalDescription", ""),
-        changed_by=described.get("LastModifiedBy", {}).get("UserProfileName", ""),
+        changed_by=_who(described.get("LastModifiedBy", {})),
     )
+
+
+def _who(context: Any) -> str:  # noqa: ANN401
+    """A user of SageMaker Studio by name, anybody else by ARN; SageMaker does not always say."""
+    return str(context.get("UserProfileName") or context.get("IamIdentity", {}).get("Arn") or "")
 
 
 def describe(arn: str, *, sagemaker: "SageMakerClient") -> Package:
