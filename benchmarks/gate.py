@@ -193,8 +193,9 @@ def main() -> None:
     parser.add_argument("--sheets", type=int, nargs=2, default=(8, 8), help="val and regression pages")
     parser.add_argument("--only", nargs="*", help="names of candidates")
     options = parser.parse_args()
+    val, held = options.sheets
     if not options.dataset.is_dir():
-        gate_data.write(options.dataset, gate_data.sheets(*options.sheets, size="A5"))
+        gate_data.write(options.dataset, gate_data.sheets(val, held, size="A5"))
     if options.crops:
         export_crops(options.dataset, options.model, options.crops)
         return

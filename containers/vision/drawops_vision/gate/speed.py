@@ -16,7 +16,7 @@ from drawops_vision.reader import Reader
 from drawops_vision.recognise import Recogniser
 
 REPEATS = 2
-ROUNDS = 5
+ROUNDS = 4
 LINES = 32
 
 
