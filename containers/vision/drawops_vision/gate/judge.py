@@ -19,7 +19,7 @@ from drawops.contracts.training import (
     TrainingRun,
     Verdict,
 )
-from drawops.errors import Misconfigured
+from drawops.errors import DrawopsError, Misconfigured
 from drawops.keys import model_artifact
 
 from drawops_vision.gate import artifacts, characters, profiles, slices, speed
@@ -182,7 +182,18 @@ def _reading(
     threads: int,
 ) -> list[GateReason]:
     """Read everything with the candidate, and compare."""
-    side = Side(opened, threads).read(approved.pages, approved.general.lines, done)
+    try:
+        side = Side(opened, threads).read(approved.pages, approved.general.lines, done)
+    except (DrawopsError, OSError):
+        raise  # a page that is gone or altered is not the candidate's fault
+    except Exception as error:  # noqa: BLE001 - ONNX Runtime's errors have no common base but Exception
+        first = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        return [
+            GateReason(
+                code=ReasonCode.BROKEN_ARTIFACT,
+                sentence=f"The candidate fails on pages that the approved model reads: {first}",
+            )
+        ]
     compared = compare(approved.pages, approved.general.lines, approved.side, side)
     found.compared = compared
     found.judged = slices.table(compared.counted, allowances)
