@@ -14,6 +14,7 @@ import contextlib
 import json
 import math
 import operator
+import re
 import shutil
 import sys
 import tempfile
@@ -26,7 +27,6 @@ import numpy as np
 import onnx
 import onnxruntime  # type: ignore[import-untyped]
 import paddle
-import yaml
 from numpy.typing import NDArray
 from onnx import numpy_helper
 from paddle.nn import functional
@@ -89,8 +89,7 @@ def export(
                     f"{onnx_file.name} tells {classes} classes apart, but the dictionary names {named} with the "
                     "blank and the space: take the dictionary of the same model version"
                 )
-        text = yaml.safe_dump(settings, allow_unicode=True, sort_keys=False)
-        (made / f"{STEM}.yml").write_text(text, encoding="utf-8")
+        (made / f"{STEM}.yml").write_text(_yaml(settings), encoding="utf-8")
         difference = _difference(onnx_file, made, samples)
         if not difference <= TOLERANCE:  # NaN differs, too
             raise ValueError(
@@ -150,15 +149,24 @@ def _settings(kind: Kind, characters: list[str]) -> dict[str, Any]:
     }
 
 
+def _yaml(settings: dict[str, Any]) -> str:
+    """JSON, which is YAML once escaped what YAML takes for the end of a line or does not print (YAML 1.2, 5.1)."""
+    text = json.dumps(settings, ensure_ascii=False, indent=1)
+    return (
+        re.sub("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]", lambda one: f"\\u{ord(one[0]):04x}", text) + "\n"
+    )
+
+
 def _write(model: onnx.ModelProto, folder: Path, kind: Kind, name: str) -> int:
     """Rebuild the graph as a static program and save it; returns the size of the output's last axis."""
-    program, start = paddle.static.Program(), paddle.static.Program()
-    with _static(), paddle.static.scope_guard(paddle.static.Scope()):
-        with paddle.static.program_guard(program, start):
+    program, scope, place = paddle.static.Program(), paddle.static.Scope(), paddle.CPUPlace()
+    with _static(), paddle.static.scope_guard(scope):
+        with paddle.static.program_guard(program, paddle.static.Program()):
             picture = paddle.static.data("x", INPUT_SHAPES[kind], "float32")
-            output = _run(model, picture, name)
-        executor = paddle.static.Executor(paddle.CPUPlace())
-        executor.run(start)
+            output, tensors = _run(model, picture, name)
+        for parameter, tensor in tensors.items():
+            scope.var(parameter).get_tensor().set(tensor, place)
+        executor = paddle.static.Executor(place)
         paddle.static.save_inference_model(str(folder / STEM), [picture], [output], executor, program=program)
         return int(output.shape[-1])
 
@@ -175,8 +183,8 @@ def _static() -> Iterator[None]:
             paddle.disable_static()
 
 
-def _run(model: onnx.ModelProto, picture: Any, name: str) -> Any:
-    """Put every operation of the graph into the current program.
+def _run(model: onnx.ModelProto, picture: Any, name: str) -> tuple[Any, dict[str, NDArray[np.float32]]]:
+    """Put every operation of the graph into the current program; returns its output and its parameters' values.
 
     Shapes are numpy arrays of whole numbers and, for an axis that is not known yet, of Paddle values, so that
     as much as possible of a shape stays known.
@@ -188,6 +196,7 @@ def _run(model: onnx.ModelProto, picture: Any, name: str) -> Any:
     stored = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
     values: dict[str, Any] = {graph.input[0].name: picture}
     parameters: dict[str, Any] = {}
+    tensors: dict[str, NDArray[np.float32]] = {}
 
     def value(wanted: str, node: onnx.NodeProto, position: int) -> Any:
         if not wanted:
@@ -204,11 +213,12 @@ def _run(model: onnx.ModelProto, picture: Any, name: str) -> Any:
         if not array.ndim:
             return float(array)
         if wanted not in parameters:
+            parameter = f"p{len(parameters)}"
+            tensors[parameter] = np.ascontiguousarray(array, np.float32)
+            # Never run: the value goes straight into the scope.
+            initial = paddle.nn.initializer.Constant(0)
             parameters[wanted] = paddle.static.create_parameter(
-                list(array.shape),
-                "float32",
-                name=f"p{len(parameters)}",
-                default_initializer=paddle.nn.initializer.Assign(array.astype(np.float32)),
+                list(array.shape), "float32", name=parameter, default_initializer=initial
             )
         return parameters[wanted]
 
@@ -229,7 +239,7 @@ def _run(model: onnx.ModelProto, picture: Any, name: str) -> Any:
                 values[made] = OPERATIONS[node.op_type](*given, **attributes)
             except (TypeError, ValueError) as error:
                 raise ValueError(f"{name}: {node.op_type} {made}: {error}") from error
-    return values[graph.output[0].name]
+    return values[graph.output[0].name], tensors
 
 
 def _cast(array: Array, node: onnx.NodeProto) -> Array:
