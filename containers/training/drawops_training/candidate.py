@@ -54,8 +54,8 @@ def parity(
         batch: see `samples`.
 
     Returns:
-        `max_difference` between ONNX Runtime and PyTorch on the file's own weights, and `texts_equal`, the share
-        of crops that read alike before and after storing the weights.
+        `max_difference` between ONNX Runtime and PyTorch on the file's own weights, and `texts_equal`, the
+        share of crops that read alike before and after storing the weights.
 
     Raises:
         TrainingFailed: they differ too much, or are not finite.
@@ -65,9 +65,7 @@ def parity(
     served = session(str(file), 1, arena=False)
     answer = served.run(None, {served.get_inputs()[0].name: batch})[0]
     if not np.isfinite(answer).all():
-        raise TrainingFailed(
-            "The trained network answers with values that are not numbers; lower learning_rate."
-        )
+        raise TrainingFailed("The trained network answers with what are no numbers; lower learning_rate.")
     with torch.inference_mode():
         stored = Graph(file)(torch.from_numpy(batch)).numpy()
     before = trained(batch)
@@ -99,8 +97,9 @@ def paddle(folder: Path, crops: NDArray[np.float32]) -> dict[str, float]:
         ):
             held = Path(scratch) / f"{network}.npy"
             np.save(held, batch)
-            command = [sys.executable, "-m", "drawops_training.paddle_model", "--onnx", str(folder / f"{network}.onnx"),
-                       "--out", str(folder / "paddle" / network), "--kind", kind, "--samples", str(held), "--json"]  # fmt: skip
+            command = [sys.executable, "-m", "drawops_training.paddle_model", "--kind", kind, "--json"]
+            command += ["--onnx", str(folder / f"{network}.onnx"), "--out", str(folder / "paddle" / network)]
+            command += ["--samples", str(held)]
             if kind == "recognition":
                 command += ["--dictionary", str(folder / artifact.DICTIONARY)]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -108,7 +107,7 @@ def paddle(folder: Path, crops: NDArray[np.float32]) -> dict[str, float]:
                 raise TrainingFailed(
                     f"The {kind} network could not be written for PaddleOCR: {_last(done.stderr)}"
                 )
-            found[kind] = float(json.loads(done.stdout.strip().splitlines()[-1])["max_difference"])
+            found[kind] = float(json.loads(done.stdout.strip().splitlines()[-1])["difference"])
     return found
 
 

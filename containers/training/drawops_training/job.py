@@ -21,7 +21,7 @@ from drawops_training import candidate, examples, workers
 from drawops_training.errors import TrainingFailed
 from drawops_training.finetuning import Stopped, finetune
 from drawops_training.graph import Graph
-from drawops_training.place import Place, Task
+from drawops_training.place import Place
 from drawops_training.recogniser import trained_classes
 from drawops_training.tuning import Tuner
 

@@ -34,7 +34,9 @@ DICTIONARY = "dictionary.txt"
 FILES = (DETECTION, DICTIONARY, RECOGNITION)
 TRAINING = "training.json"
 PADDLE = tuple(
-    f"paddle/{network}/inference.{kind}" for network in ("det", "rec") for kind in ("json", "pdiparams", "yml")
+    f"paddle/{network}/inference.{kind}"
+    for network in ("det", "rec")
+    for kind in ("json", "pdiparams", "yml")
 )
 OPTIONAL = (*PADDLE, TRAINING)
 """Files that an artifact may hold beside `FILES`, vouched for like those."""
