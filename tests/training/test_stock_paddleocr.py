@@ -185,7 +185,7 @@ def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
 
 def test_a_dictionary_of_another_model_is_refused(released: Path, tmp_path: Path) -> None:
     (tmp_path / "short.txt").write_text("a\nb\n", encoding="utf-8")
-    with pytest.raises(ValueError, match="18710 classes .* names 4"):
+    with pytest.raises(ValueError, match=r"18710 classes .* names 4"):
         paddle_model.export(
             released / "rec.onnx", tmp_path / "out", kind="recognition", dictionary=tmp_path / "short.txt"
         )

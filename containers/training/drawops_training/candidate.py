@@ -81,7 +81,7 @@ def parity(
 
 
 def paddle(folder: Path, crops: NDArray[np.float32]) -> dict[str, float]:
-    """Write both networks as Paddle inference models; a process of its own, since torch and Paddle do not mix.
+    """Write both networks as Paddle inference models, in a process of its own: torch and Paddle do not mix.
 
     Returns:
         The largest difference to ONNX Runtime of each.

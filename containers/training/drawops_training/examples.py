@@ -1,12 +1,13 @@
 """Crops to learn from: labelled texts of a dataset version, and general words, mixed into batches.
 
-A batch is a function of the seed and its place: pools of lines are drawn one after another, each from a random
-generator of its own, and cut into batches. So a training that is taken up again sees what it would have seen.
+A batch is a function of the seed and its place: pools of lines are drawn one after another, each from a
+random generator of its own, and cut into batches. So a training that is taken up again sees what it would
+have seen.
 
-Of the lines, `replay_share` are of pages that the parent model was trained on and `general_share` are drawn by
-`drawops_training.lines`; the rest is new. Without replay, tuning on one office's tags erases what the model knew
-(general words fell from 0.895 to 0.380 in the experiment behind this design). Crops of rare classes of text
-are drawn more often than their number: by the square root of their class's share.
+Of the lines, `replay_share` are of pages that the parent model was trained on and `general_share` are drawn
+by `drawops_training.lines`; the rest is new. Without replay, tuning on one office's tags erases what a model
+knew (general words fell from 0.895 to 0.380 in the experiment behind this design). Crops of rare classes of
+text are drawn more often than their number: by the square root of their class's share.
 """
 
 import itertools
@@ -278,7 +279,7 @@ def prepared(picture: Picture, columns: int) -> NDArray[np.float32]:
 
 
 def augmented(one: Crop, r: random.Random) -> Picture:
-    """A crop as it could also stand on a drawing: other padding, turned a little, crossed by lines, scanned."""
+    """A crop as it could also stand on a drawing: padded, turned a little, crossed by lines, scanned."""
     picture = one.picture(r.uniform(0.15, 0.45))
     if r.random() >= AUGMENTED:
         return picture

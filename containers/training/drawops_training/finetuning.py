@@ -67,7 +67,7 @@ def finetune(
     *,
     keeps: bool = True,
 ) -> History:
-    """Train until the iterations are used up or the val split gets no better; leaves the best weights in `tuner`.
+    """Train until the iterations are used up or the val split gets no better; the best weights stay.
 
     Args:
         characters: of the network's classes, the blank first.

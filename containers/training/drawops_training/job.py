@@ -75,10 +75,10 @@ def run(place: Place) -> artifact.Manifest | None:
         held = examples.load(dataset, manifest, known, _say)
         if not held.val:
             raise TrainingFailed(
-                f"Dataset version {manifest.version} has no readable label for validation; label more drawings."
+                f"Dataset version {manifest.version} has no readable label for validation; label more."
             )
         _say(
-            f"{len(held.new)} new texts, {len(held.replay)} that the parent knows, {len(held.val)} for validation"
+            f"{len(held.new)} new texts, {len(held.replay)} known to the parent, {len(held.val)} to validate"
         )
         graph, new_characters = _graph(parent, held, settings)
         tuner, mix = _tuner(graph, held, settings, team)
@@ -122,8 +122,8 @@ def _graph(parent: artifact.Model, held: examples.Examples, settings: Hyperparam
     if unknown and settings.new_characters == "refuse":
         shown = " ".join(unknown[:40])
         raise TrainingFailed(
-            f"The dictionary lacks {len(unknown)} characters of the labels: {shown}. Correct the labels, or train "
-            "with new_characters=extend (`drawops train --extend`)."
+            f"The dictionary lacks {len(unknown)} characters of the labels: {shown}. Correct the labels, or "
+            "train with new_characters=extend (`drawops train --extend`)."
         )
     graph.extend(unknown)
     return graph, "".join(unknown)
@@ -170,9 +170,7 @@ def _artifact(
             return answer
 
         found = candidate.parity(trained, folder / artifact.RECOGNITION, batch, characters)
-    _say(
-        f"parity: probabilities differ by {found['max_difference']:.1e}, {found['texts_equal']:.1%} read alike"
-    )
+    _say(f"parity: {found['max_difference']:.1e} at most, {found['texts_equal']:.1%} of the texts read alike")
     shutil.copyfile(parent.detection, folder / artifact.DETECTION)
     (folder / artifact.DICTIONARY).write_bytes("\n".join(tuner.model.characters).encode() + b"\n")
     exported = candidate.paddle(folder, batch)

@@ -32,7 +32,7 @@ OTHER_CLASSES = 600
 
 
 def trained_classes(characters: list[str], seed: int, more: Collection[str] = ()) -> list[int]:
-    """Indices of the classes that learn: blank, space, Latin, symbols, common Chinese, `more`, some others."""
+    """Indices of the classes that learn: blank, space, Latin, symbols, common Chinese, `more`, others."""
     wanted = set(strings.LATIN + strings.SYMBOLS + strings.common_chinese() + "：℃″′–—−∅⌀μ·•→←↑↓|Φφ")
     wanted.update(more)
     for unit in strings.UNITS:

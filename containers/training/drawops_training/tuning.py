@@ -1,8 +1,8 @@
 """One recogniser in training: what learns, by which loss, and the running averages that are kept.
 
-CTC loss (Graves et al., 2006), AdamW, a warm-up and a cosine. All layers learn unless they are frozen; the head
-learns the columns of `kept` classes only: the others keep their weights. What is saved are running averages of
-the weights, which are better than the weights of any one step.
+CTC loss (Graves et al., 2006), AdamW, a warm-up and a cosine. All layers learn unless they are frozen; the
+head learns the columns of `kept` classes only: the others keep their weights. What is saved are running
+averages of the weights, which are better than the weights of any one step.
 """
 
 import math

@@ -8,7 +8,10 @@ import pytest
 from drawops_local.sagemaker.job_process import KILLED, JobProcess
 from drawops_local.sagemaker.training_runs import final_metrics
 
-DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
+DEAF = (
+    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+    "print('deaf', flush=True); time.sleep(60)"
+)
 POLITE = "import time; print('polite', flush=True); time.sleep(60)"
 
 
