@@ -129,16 +129,16 @@ def export_crops(dataset: Path, approved: Path, out: Path) -> None:
     np.savez(out, **arrays, **words)  # type: ignore[arg-type]
 
 
-def judged(
-    names: Iterable[str], approved: Path, candidates: Path, dataset: Path, out: Path, pages: Path | None
-) -> list[Outcomes]:
+def judged(names: Iterable[str], options: argparse.Namespace, allowances: Allowances) -> list[Outcomes]:
     """Judge candidates one after another; the approved model reads once."""
+    approved, candidates, dataset = options.model, options.candidates, options.dataset
+    out, pages, threads = options.out, options.pages, options.threads
     known = json.loads(out.read_text()) if out.is_file() else {}
     lettering = program().LETTERING
     manifest = DatasetManifest.model_validate_json(
         next(dataset.glob("datasets/*/versions/*/manifest.json")).read_bytes()
     )
-    run, allowances = gate_data.run_of(manifest, approved), Allowances()
+    run = gate_data.run_of(manifest, approved)
     ready: judge.Approved | None = None
     with tempfile.TemporaryDirectory() as place:
         scratch = Path(place)
@@ -147,12 +147,14 @@ def judged(
                 continue
             if ready is None:
                 opened = judge.open_approved(approved, run, scratch / "approved")
-                ready = judge.prepare(run, opened, dataset, lettering, allowances, lambda _: None)
+                ready = judge.prepare(run, opened, dataset, lettering, allowances, _quietly, threads)
             changed = candidates / name
             archive = scratch / "candidate.tar.gz"
             packed(approved, changed if changed.is_dir() else None, archive, name)
             folder = scratch / name
-            found = judge.judge(run, ready, archive, folder, dataset, lettering, allowances, lambda _: None)
+            found = judge.judge(
+                run, ready, archive, folder, dataset, lettering, allowances, _quietly, threads
+            )
             shutil.rmtree(folder, ignore_errors=True)
             known[name] = found.verdict.model_dump(mode="json", exclude={"golden", "rows"})
             out.write_text(json.dumps(known, indent=1, ensure_ascii=False))
@@ -161,6 +163,10 @@ def judged(
                 (pages / f"{name}.html").write_text(html(found), encoding="utf-8")
             Console().print(name, found.verdict.outcome.value, round(found.verdict.seconds))
     return [Outcomes(name, is_right(name, known[name]), known[name]) for name in names]
+
+
+def _quietly(_: str) -> None:
+    """Nobody waits for single steps here."""
 
 
 def is_right(name: str, document: dict[str, object]) -> bool:
@@ -182,10 +188,14 @@ def main() -> None:
     parser.add_argument("--candidates", type=Path)
     parser.add_argument("--out", type=Path, default=Path("results/gate/results.json"))
     parser.add_argument("--pages", type=Path, help="folder for verdict.html of each")
+    parser.add_argument("--threads", type=int, default=0, help="of the networks; 0: one a core")
+    parser.add_argument("--groups", type=int, default=60, help="of general lines; fewer are quicker")
+    parser.add_argument("--sheets", type=int, nargs=2, default=(8, 8), help="val and regression pages")
     parser.add_argument("--only", nargs="*", help="names of candidates")
     options = parser.parse_args()
+    val, held = options.sheets
     if not options.dataset.is_dir():
-        gate_data.write(options.dataset, gate_data.sheets(8, 8, size="A5"))
+        gate_data.write(options.dataset, gate_data.sheets(val, held, size="A5"))
     if options.crops:
         export_crops(options.dataset, options.model, options.crops)
         return
@@ -195,7 +205,8 @@ def main() -> None:
         *(name for name in EXPECTED),
         *(one for one in there if one.startswith("benign")),
     ]
-    found = judged(names, options.model, options.candidates, options.dataset, options.out, options.pages)
+    allowances = Allowances(groups=options.groups)
+    found = judged(names, options, allowances)
     listed = Table("candidate", "outcome", "reasons", "right", "seconds")
     for one in found:
         reasons = one.document["reasons"]

@@ -4,8 +4,8 @@
         [--crops crops.npz] [--real 6] [--noise 14]
 
 FOLDER holds det.onnx, rec.onnx and dictionary.txt of the approved model. Every candidate becomes a folder
-with those of its files that differ; `benchmarks.gate` packs and judges them. `crops.npz` (which that program
-writes) holds crops of the val and test pages, for the two that are trained on what they must not see.
+with those of its files that differ; `benchmarks.gate` packs and judges them. It also writes `crops.npz`:
+crops of the val and test pages, for the two that are trained on what they must not see.
 """
 
 import argparse
@@ -27,6 +27,8 @@ Edit = Callable[[str, NDArray[np.float32]], NDArray[np.float32]]
 
 DIGITS = "0123456789"
 SMALL = "abcdefghijklmnopqrstuvwxyz"
+NEVER = -50.0
+"""Bias of a class that is never chosen."""
 SIGNS = "°±²³µØ×½¼¾÷≤≥Ω§€"
 
 
@@ -47,14 +49,18 @@ def edited(path: Path, out: Path, edit: Edit, least: int = 2) -> None:
 
 
 def erased(path: Path, out: Path, forgotten: Callable[[str], bool]) -> None:
-    """Write a recogniser that has forgotten characters: weights and bias of their classes are zero."""
+    """Write a recogniser that has forgotten characters: their classes never win.
+
+    Zero weights and bias alone would give them a logit of 0, more than most classes have: they would then be
+    read in doubtful places, and much more than a character were lost.
+    """
     graph = Graph(path)
     _, weight, bias = graph.head()
     columns = [index + 1 for index, one in enumerate(graph.characters) if forgotten(one)]
     assert columns, "nothing to forget"
     with torch.no_grad():
         graph.tensor(weight)[:, columns] = 0
-        graph.tensor(bias)[columns] = 0
+        graph.tensor(bias)[columns] = NEVER
     graph.save(out, half=True)
 
 
@@ -200,15 +206,16 @@ def tuned(
     path: Path, out: Path, iterations: int, rate: float, seed: int, crops: tuple[Path, str] | None = None
 ) -> None:
     """Write a recogniser that has really been trained."""
-    usual, pool = lines.lines, recogniser.POOL
+    usual, pool, warm_up = lines.lines, recogniser.POOL, recogniser.WARM_UP
     if crops is not None:
         lines.lines = of_crops(*crops)  # type: ignore[assignment]
-    recogniser.POOL = 300  # few iterations need few lines
+    recogniser.POOL = 300  # few iterations need few lines, and a short warm-up
+    recogniser.WARM_UP = 3 if crops is not None else warm_up
     try:
         graph = Graph(path)
         recogniser.train(graph, iterations, rate, seed, iterations, lambda: graph.save(out, half=True))
     finally:
-        lines.lines, recogniser.POOL = usual, pool
+        lines.lines, recogniser.POOL, recogniser.WARM_UP = usual, pool, warm_up
 
 
 def plant(model: Path, out: Path, crops: Path | None) -> None:
@@ -241,8 +248,8 @@ def plant(model: Path, out: Path, crops: Path | None) -> None:
     text = "\n".join(characters[:-100]) + "\n"
     place("dictionary-cut", "dictionary.txt").write_bytes(text.encode())
     if crops is not None:
-        tuned(rec, place("overfitted-on-val", "rec.onnx"), 60, 1e-3, 1, (crops, "val"))
-        tuned(rec, place("trained-on-test", "rec.onnx"), 60, 1e-4, 1, (crops, "test"))
+        tuned(rec, place("overfitted-on-val", "rec.onnx"), 16, 3e-3, 1, (crops, "val"))
+        tuned(rec, place("trained-on-test", "rec.onnx"), 16, 4e-4, 1, (crops, "test"))
 
 
 def main() -> None:

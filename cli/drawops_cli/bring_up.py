@@ -26,6 +26,7 @@ from drawops_cli.steps import Note, Steps
 from drawops_cli.target import Target, on_local_cloud
 
 INFERENCE = "inference"
+TRAINING = "training"
 _ENDPOINT_SECONDS = 300.0
 _POLL_SECONDS = 0.3
 # Everything that `sam build` and `sam deploy` look at.
@@ -62,6 +63,7 @@ def bring_up(
     *,
     restore: bool = True,
     preferred_ports: Mapping[str, int] | None = None,
+    training: bool = False,
 ) -> Target:
     """Do what is missing until drawings can be submitted; a second call finds nothing to do.
 
@@ -72,6 +74,7 @@ def bring_up(
         state: the local cloud's state directory.
         restore: False wipes what an earlier local cloud left in `state`.
         preferred_ports: as for `Cloud.up`.
+        training: build the training image too (several GB).
 
     Returns:
         The running stack.
@@ -87,6 +90,9 @@ def bring_up(
     with steps.step("image") as note:
         image = images.build_image(root, INFERENCE, note)
         note(image.name)
+    if training:
+        with steps.step("training image") as note:
+            note(images.build_image(root, TRAINING, note).name)
     with steps.step("model") as note:
         artifact = build_artifact(root, note)
         note(f"{artifact.name} {artifact.version}")

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """The gate as a SageMaker processing job: is the candidate fit to replace the approved model?
 
     python gate.py

@@ -10,7 +10,9 @@ therefore missing here too.
 import json
 import re
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from shutil import copytree, ignore_patterns
@@ -29,6 +31,7 @@ from drawops_local.environments import (
 
 PREFIX = "drawops-"
 _MANIFEST = "image.json"
+_PROGRESS_SECONDS = 15.0
 # The words that SageMaker appends to `docker run <image>`.
 _WORDS = ("serve", "train")
 # Shared by containers; each package is installed without its dependencies because requirements.txt must name
@@ -113,7 +116,8 @@ def build_image(root: Path, name: str, progress: Progress) -> Image:
             # CPU wheels may be named.
             if not (environment / "bin" / "pip").exists():
                 install(environment, ["pip"])
-            install(environment, ["-r", str(requirements)], quietly=True, use_uv=False)
+            with _telling_size(environment, lambda text: progress(f"image {image.name}: {text}")):
+                install(environment, ["-r", str(requirements)], quietly=True, use_uv=False)
             (path / _MANIFEST).unlink(missing_ok=True)
             write_stamp(environment, environment_stamp)
         if _built_digest(path) != source_stamp:
@@ -200,6 +204,28 @@ def _translated(words: list[str], copied: Mapping[str, Path], environment: Path)
         else:
             command.append(word)
     return command if has_program else None
+
+
+@contextmanager
+def _telling_size(environment: Path, progress: Progress) -> Iterator[None]:
+    """Say now and then how much has been installed: gigabytes take their time."""
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(_PROGRESS_SECONDS):
+            size = 0
+            with suppress(OSError):  # the installer moved something meanwhile: what was counted is enough
+                for file in environment.rglob("*"):
+                    size += file.lstat().st_size
+            progress(f"{size / 1e6:.0f} MB installed so far")
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watcher.join()
 
 
 def _packages(source: Path) -> tuple[str, ...]:

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from drawops.contracts.deployment import DeploymentRecord
-from drawops.contracts.training import DeploymentMode, ModelRef, Verdict
+from drawops.contracts.deployment import DeploymentRecord, Serving
+from drawops.contracts.training import DeploymentMode, DeploymentRequest, ModelRef, Verdict
 from drawops.registry.packages import Package, packages
 from rich.text import Text
 
@@ -22,41 +22,59 @@ _STYLES = {"DEPLOYED": "green", "FAILED": "red", "ROLLED_BACK": "red", "SUPERSED
 
 
 def deploy(
-    file: Annotated[Path, typer.Argument(help="A model.tar.gz.", exists=True, dir_okay=False)],
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="A model.tar.gz; default: what serves, once more.", exists=True, dir_okay=False),
+    ] = None,
     reason: Annotated[str, typer.Option(help="Why; kept with the deployment.")] = "",
     profile: Profile = None,
     region: Region = None,
     stack: Stack = None,
 ) -> None:
-    """Bring the first model into service: upload it, register it as approved, deploy it.
+    """Bring the first model into service, or what serves into service again after the stack has changed.
 
-    For models that come with drawops. What was trained goes through gate and approval instead, and a trained
-    model that serves is not replaced.
+    A FILE is uploaded, registered as approved and deployed: for models that come with drawops. What was
+    trained goes through gate and approval instead, and is not replaced when it serves. Without FILE the
+    model that serves gets the stack's present image and settings.
 
     \b
     Examples:
         drawops models deploy model.tar.gz --stack drawops-prod
+        drawops models deploy --stack drawops-prod      # after sam deploy with another InferenceImage
     """
     target = choose(profile, region, stack)
-    model = artifact_at(file).model
     serving = deploying.store_of(target).serving()
-    if serving and serving.model.artifact_sha256 == model.artifact_sha256:
-        out.print(f"{model.name} {model.version} serves already.", markup=False)
-        return
-    if serving and serving.mode != DeploymentMode.BASELINE:
-        raise Failure(
-            f"{serving.model.name} {serving.model.version} serves and was trained here; another model comes "
-            "by `drawops train` and approval, an earlier one by `drawops models rollback`."
-        )
-    steps = Steps()
-    with steps.step("model") as note:
-        deploying.upload_once(target, file, model, note)
-        note(f"{model.name} {model.version}")
-    with steps.step("deployment") as note:
-        request = deploying.asked(model, DeploymentMode.BASELINE, by=who(target), reason=reason)
+    request = _first(target, file, serving, reason) if file else _again(target, serving, reason)
+    model = request.model
+    with Steps().step("deployment") as note:
+        if file:
+            deploying.upload_once(target, file, model, note)
         deploying.deploy(target, request, note)
         note(f"{target.output('EndpointName')} InService")
     out.print(f"{model.name} {model.version} serves.", markup=False)
+
+
+def _first(target: Target, file: Path, serving: Serving | None, reason: str) -> DeploymentRequest:
+    model = artifact_at(file).model
+    if serving and serving.mode != DeploymentMode.BASELINE:
+        raise Failure(
+            f"{serving.model.name} {serving.model.version} serves and was approved here; another model comes "
+            "by `drawops train` and approval, an earlier one by `drawops models rollback`."
+        )
+    return deploying.asked(model, DeploymentMode.BASELINE, by=who(target), reason=reason)
+
+
+def _again(target: Target, serving: Serving | None, reason: str) -> DeploymentRequest:
+    if serving is None:
+        raise Failure("Nothing serves yet. Name the model's file: drawops models deploy model.tar.gz.")
+    baseline = serving.mode == DeploymentMode.BASELINE
+    return deploying.asked(
+        serving.model,
+        DeploymentMode.BASELINE if baseline else DeploymentMode.ROLLBACK,
+        by=who(target),
+        reason=reason or "The stack has changed.",
+        verdict_key=serving.verdict_key,
+    )
 
 
 def rollback(

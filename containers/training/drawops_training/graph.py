@@ -9,7 +9,7 @@ are widened when a graph is loaded and narrowed again by `save(path, half=True)`
 """
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +107,46 @@ class Graph(nn.Module):
         bias = next(node for node in self._nodes if node[0] is torch.add and product[2][0] in node[1])
         return product[1][0], product[1][1], next(name for name in bias[1] if name != product[2][0])
 
+    def before_first_product(self) -> list[nn.Parameter]:
+        """Parameters of everything in front of the first matrix product: the convolutional backbone."""
+        found: dict[int, nn.Parameter] = {}
+        for run, names, _, _ in self._nodes:
+            if run is _matmul:
+                break
+            for name in names:
+                if name in self._places:
+                    one = self.get_parameter(self._places[name])
+                    found[id(one)] = one
+        return list(found.values())
+
+    def extend(self, characters: Sequence[str]) -> None:
+        """Let the dictionary grow: classes behind its end, in front of the space, which stays the last.
+
+        A new class begins as the mean of all others, with a bias that keeps it silent.
+        """
+        if not characters:
+            return
+        _, weight_name, bias_name = self.head()
+        count = len(characters)
+        with torch.no_grad():
+            weight, bias = self.tensor(weight_name).detach(), self.tensor(bias_name).detach()
+            fresh = weight[:, 1:].mean(dim=1, keepdim=True).expand(-1, count)
+            silent = bias[1:].min().expand(count)
+            wider = torch.cat([weight[:, :-1], fresh, weight[:, -1:]], dim=1)
+            longer = torch.cat([bias[:-1], silent, bias[-1:]])
+        self._replace(weight_name, wider)
+        self._replace(bias_name, longer)
+        self.characters = [*self.characters, *characters]
+        for entry in self._model.metadata_props:
+            if entry.key == "character":
+                entry.value = "\n".join(self.characters) + "\n"
+        for axis in self._model.graph.output[0].type.tensor_type.shape.dim:
+            if axis.dim_value == len(bias):
+                axis.dim_value = len(longer)
+
+    def _replace(self, name: str, value: Tensor) -> None:
+        self.register_parameter(self._places[self._same.get(name, name)], nn.Parameter(value.clone()))
+
     def forward(self, picture: Tensor, until: str | None = None) -> Tensor:
         """Run the graph.
 
@@ -151,7 +191,7 @@ class Graph(nn.Module):
         holders = _holders(model.graph)
         for name, attribute in self._places.items():
             holder = holders[name]
-            value = self.get_parameter(attribute).detach().contiguous().numpy()
+            value = self.get_parameter(attribute).detach().cpu().contiguous().numpy()
             holder.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(value), holder.name))
         if half:
             _narrow(model.graph, self._places)

@@ -11,46 +11,30 @@ import itertools
 import math
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn import functional
 
 from drawops_training import lines, strings, typefaces
+from drawops_training.examples import BUCKET, HEIGHT, WIDEST, Batch, prepared
 from drawops_training.graph import Graph
+from drawops_training.tuning import Tuner
 
-HEIGHT = 48
-BUCKET = 32
 COLUMNS = 5120
 """Pixel columns of a batch: as many lines as fit."""
-WIDEST = 640
 POOL = 1200
 """Lines drawn at once and sorted by width, so that batches hold little padding."""
 OTHER_CLASSES = 600
 """Random classes beyond the trained ones that stay in the softmax, so that they are not forgotten upwards."""
-WARM_UP = 20
-AVERAGE = 0.98
-"""Decay of the running average of the weights."""
-
-Batch = tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.int64]]
 
 
-def prepared(picture: NDArray[np.uint8], columns: int) -> NDArray[np.float32]:
-    """A crop (H x W, grey) as the reader feeds it: 3 x 48 x columns in [-1, 1], mid-grey on the right."""
-    width = min(columns, max(4, math.ceil(HEIGHT * picture.shape[1] / picture.shape[0])))
-    row = cv2.resize(picture, (width, HEIGHT)).astype(np.float32) / 127.5 - 1
-    out = np.zeros((3, HEIGHT, columns), np.float32)
-    out[:, :, :width] = row
-    return out
-
-
-def trained_classes(characters: list[str], seed: int) -> list[int]:
-    """Indices of the classes that learn: blank, space, Latin, symbols, common Chinese, and some others."""
+def trained_classes(characters: list[str], seed: int, more: Collection[str] = ()) -> list[int]:
+    """Indices of the classes that learn: blank, space, Latin, symbols, common Chinese, `more`, others."""
     wanted = set(strings.LATIN + strings.SYMBOLS + strings.common_chinese() + "：℃″′–—−∅⌀μ·•→←↑↓|Φφ")
+    wanted.update(more)
     for unit in strings.UNITS:
         wanted.update(unit)
     kept = [
@@ -59,7 +43,7 @@ def trained_classes(characters: list[str], seed: int) -> list[int]:
         len(characters) - 1,
     ]
     others = sorted(set(range(len(characters))) - set(kept))
-    return kept + sorted(random.Random(seed).sample(others, OTHER_CLASSES))
+    return kept + sorted(random.Random(seed).sample(others, min(OTHER_CLASSES, len(others))))
 
 
 def batches(seed: int, classes: dict[str, int]) -> Iterator[Batch]:
@@ -96,7 +80,7 @@ def batches(seed: int, classes: dict[str, int]) -> Iterator[Batch]:
 def train(
     model: Graph, iterations: int, rate: float, seed: int, every: int, save: Callable[[], None]
 ) -> None:
-    """Train in place by CTC loss, AdamW, a warm-up and a cosine.
+    """Train in place on drawn lines; see `drawops_training.tuning`.
 
     Args:
         model: a recogniser whose output is N x steps x classes.
@@ -107,71 +91,21 @@ def train(
         save: writes `model`, whose parameters are then running averages of what was learnt.
     """
     torch.manual_seed(seed)
-    features, weight_name, bias_name = model.head()
     characters = ["", *model.characters, " "]
     kept = trained_classes(characters, seed)
     classes = {characters[index]: position for position, index in enumerate(kept)}
-    full_weight, full_bias = model.tensor(weight_name), model.tensor(bias_name)
-    weight = torch.nn.Parameter(full_weight.detach()[:, kept].clone())
-    bias = torch.nn.Parameter(full_bias.detach()[kept].clone())
-
-    def restore() -> None:
-        """Save the running averages of the weights: they are better than the weights of any one step."""
-        with torch.no_grad():
-            present = [one.detach().clone() for one in learning]
-            for one, average in zip(learning, averages, strict=True):
-                one.copy_(average)
-            full_weight[:, kept] = weight
-            full_bias[kept] = bias
-            save()
-            for one, old in zip(learning, present, strict=True):
-                one.copy_(old)
-
-    for one in model.parameters():
-        if one.ndim == 4:
-            one.data = one.data.contiguous(memory_format=torch.channels_last)
-    whole = {id(full_weight), id(full_bias)}
-    learning = [one for one in model.parameters() if id(one) not in whole] + [weight, bias]
-    averages = [one.detach().clone() for one in learning]
-    optimiser = torch.optim.AdamW(learning, lr=rate, weight_decay=1e-4)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser,
-        lambda step: (
-            min(1.0, (step + 1) / WARM_UP) * (0.02 + 0.49 * (1 + math.cos(math.pi * step / iterations)))
-        ),
-    )
+    tuner = Tuner(model, kept, iterations=iterations, rate=rate)
     source = batches(seed, classes)
     recent: list[float] = []
     started = time.perf_counter()
     for step in range(1, iterations + 1):
-        pictures, labels, lengths = next(source)
-        given = torch.from_numpy(pictures).contiguous(memory_format=torch.channels_last)
-        scores = (model(given, until=features) @ weight + bias).log_softmax(2).transpose(0, 1)
-        steps = torch.full((len(lengths),), scores.shape[0])
-        losses = functional.ctc_loss(
-            scores,
-            torch.from_numpy(labels),
-            steps,
-            torch.from_numpy(lengths),
-            reduction="none",
-            zero_infinity=True,
-        )
-        # Per character; a picture without text would else weigh as much as all others together.
-        loss = (losses / torch.from_numpy(lengths).clamp(min=scores.shape[0] // 3 + 1)).mean()
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(learning, 1.0)
-        optimiser.step()
-        schedule.step()
-        with torch.no_grad():
-            share = min(AVERAGE, step / (step + 10))
-            torch._foreach_lerp_(averages, [one.detach() for one in learning], 1 - share)
-        recent.append(loss.item())
+        recent.append(tuner.step(next(source)))
         if step % 20 == 0 or step == 1:
             spent = time.perf_counter() - started
             print(f"step={step} loss={np.mean(recent[-20:]):.4f} seconds={spent:.0f}", flush=True)
         if step % every == 0 or step == iterations:
-            restore()
+            with tuner.averaged():
+                save()
 
 
 def main() -> None:

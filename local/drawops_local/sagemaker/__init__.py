@@ -17,6 +17,7 @@ job_runs         the queue of jobs: one at a time, found again after a crash
 job_process      the program of a job, which outlives this process
 job_storage      channels, archives and checkpoints between S3 and a job's folder
 model_packages   Model Registry
+searches         Search over training jobs and Model Registry
 tags             tags of all of these
 hosting          containers behind an endpoint and the threads that feed them
 containers       one container process: start, ping, invoke, stop

@@ -172,13 +172,17 @@ class Storage:
 
 
 class Mirror:
-    """Copies a folder's files to S3 while they come and change. Files that vanish stay in S3."""
+    """Copies a folder's files to S3 while they come and change. Files that vanish stay in S3.
+
+    A file that grows is being written: it is copied when it has the same size at two looks in a row. What was
+    copied half all the same is copied again as soon as it has changed.
+    """
 
     def __init__(self, storage: Storage, folder: Path, uri: str) -> None:
         self._storage = storage
         self._folder = folder
         self._uri = uri.rstrip("/")
-        self._seen: dict[Path, tuple[int, int]] = {}
+        self._sizes: dict[Path, int] = {}
         self._sent: dict[Path, tuple[int, int]] = {}
 
     def assume_sent(self) -> None:
@@ -189,12 +193,12 @@ class Mirror:
         """Upload what changed; returns how many files.
 
         Args:
-            at_rest: nobody writes any more. Otherwise a file must look the same twice, or half of it is sent.
+            at_rest: nobody writes any more.
         """
         state = self._state()
         count = 0
         for path, stamp in sorted(state.items(), key=lambda item: item[1]):
-            if self._sent.get(path) == stamp or not (at_rest or self._seen.get(path) == stamp):
+            if self._sent.get(path) == stamp or not (at_rest or self._sizes.get(path) == stamp[1]):
                 continue
             try:
                 self._storage.put_file(path, f"{self._uri}/{path.relative_to(self._folder).as_posix()}")
@@ -202,7 +206,7 @@ class Mirror:
                 continue  # the program replaced it meanwhile
             self._sent[path] = stamp
             count += 1
-        self._seen = state
+        self._sizes = {path: size for path, (_, size) in state.items()}
         return count
 
     def _state(self) -> dict[Path, tuple[int, int]]:

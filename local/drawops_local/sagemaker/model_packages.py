@@ -62,9 +62,7 @@ def create_model_package_group(runner: Runner, request: Parameters) -> Parameter
 @operation("sagemaker", "DescribeModelPackageGroup")
 def describe_model_package_group(runner: Runner, request: Parameters) -> Parameters:
     """A group by name or ARN."""
-    document = _require_group(runner, request["ModelPackageGroupName"])
-    shown = {name: value for name, value in document.items() if name not in (*_HIDDEN, "Next")}
-    return {**shown, "ModelPackageGroupArn": arn(GROUP, document["ModelPackageGroupName"])}
+    return group_description(_require_group(runner, request["ModelPackageGroupName"]))
 
 
 @operation("sagemaker", "ListModelPackageGroups")
@@ -235,6 +233,12 @@ def description(document: Document) -> Parameters:
     """What DescribeModelPackage says about a stored version."""
     shown = {name: value for name, value in document.items() if name not in _HIDDEN}
     return {**shown, "ModelPackageArn": _arn_of(document)}
+
+
+def group_description(document: Document) -> Parameters:
+    """What DescribeModelPackageGroup says about a stored group."""
+    shown = {name: value for name, value in document.items() if name not in (*_HIDDEN, "Next")}
+    return {**shown, "ModelPackageGroupArn": arn(GROUP, document["ModelPackageGroupName"])}
 
 
 def container_of(document: Document) -> Document:

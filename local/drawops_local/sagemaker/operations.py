@@ -137,7 +137,8 @@ def list_page(
 
 
 def _matches(document: Document, request: Parameters, name: str) -> bool:
-    if request.get("NameContains", "").lower() not in document[name].lower():
+    contained = request.get("NameContains")
+    if contained and contained.lower() not in document[name].lower():
         return False
     status = request.get("StatusEquals")
     if status and status not in document.values():

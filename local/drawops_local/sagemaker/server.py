@@ -26,6 +26,7 @@ from drawops_local.sagemaker import (
     operations,
     processing_jobs,
     scaling_targets,
+    searches,
     tags,
     training_jobs,
     workteams,
@@ -54,6 +55,7 @@ MODULES = (
     training_jobs,
     processing_jobs,
     model_packages,
+    searches,
     tags,
 )
 
@@ -132,7 +134,7 @@ def make_runner(state: Path, images: Path, aws_endpoint: str, threads: int) -> R
     return Runner(
         store=store,
         outbox=Outbox(store, sns, events),
-        hosting=Hosting(threads),
+        hosting=Hosting(threads, local_client("cloudwatch", aws_endpoint, USER_AGENT)),
         labeling=LabelingRuns(),
         jobs=Jobs(threads),
         images=images,

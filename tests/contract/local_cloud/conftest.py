@@ -114,6 +114,7 @@ for step in range(start, int(GIVEN.get("steps", 2))):
         print("told to stop", flush=True)
         break
 (ROOT / "model" / "weights.txt").write_text(f"{step + 1} steps from {start}")
+(ROOT / "model" / "name.txt").write_text("stand-in")
 """
 GATE = """
 import json, os, pathlib, sys, time

@@ -149,7 +149,7 @@ def test_a_job_turns_channels_into_a_model(job: Training) -> None:
     assert (
         ended["ModelArtifacts"]["S3ModelArtifacts"] == f"s3://{job.name}/out/{job.name}/output/model.tar.gz"
     )
-    assert job.unpacked("model.tar.gz") == {"weights.txt": "3 steps from 0"}
+    assert job.unpacked("model.tar.gz") == {"weights.txt": "3 steps from 0", "name.txt": "stand-in"}
     assert [(found["MetricName"], found["Value"]) for found in ended["FinalMetricDataList"]] == [
         ("loss", pytest.approx(0.333))
     ]
@@ -361,7 +361,7 @@ def test_a_program_that_was_killed_with_the_runner_starts_again(
         ),
         ({"AlgorithmSpecification": {"TrainingImage": "x/gone:1", "TrainingInputMode": "File"}}, "not found"),
         ({"AlgorithmSpecification": {"TrainingImage": IMAGE, "TrainingInputMode": "Pipe"}}, "Pipe mode"),
-        ({"OutputDataConfig": {"S3OutputPath": "nowhere"}}, "S3OutputPath"),
+        ({"OutputDataConfig": {"S3OutputPath": "https://bucket/key"}}, "S3OutputPath"),
         ({"CheckpointConfig": {"S3Uri": "s3://b/c", "LocalPath": "/data"}}, "only paths under /opt/ml"),
     ],
 )

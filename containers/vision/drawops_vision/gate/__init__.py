@@ -12,6 +12,7 @@ Modules, each using only those above it:
     counts       both models' readings as counts that add up over sheets
     statistics   intervals, tests and their power
     slices       the gate's table
+    profiles     which classes of the recogniser answer differently
     characters   which characters a candidate has lost
     speed        which of two models is slower
     judge        all of it -> `Verdict`

@@ -29,8 +29,8 @@ class Allowances(Contract):
         description="Largest difference of a probability, ONNX from training.",
     )
     groups: int = Field(default=60, ge=2, description="Groups of general lines, the units of the bootstrap.")
-    suspects: int = Field(default=40, ge=1, description="Characters that are looked at again, at most.")
-    confirmations: int = Field(default=20, ge=6, description="Lines drawn for each of them.")
+    suspects: int = Field(default=24, ge=1, description="Characters that are looked at again, at most.")
+    confirmations: int = Field(default=16, ge=6, description="Lines drawn for each of them.")
     memory_points: float = Field(
         default=3.0, ge=0, description="By how much less the new pages may gain than pages never trained on."
     )

@@ -2,10 +2,10 @@
 
 With 20 texts of each of thousands of characters the gate would take a day, and with one of each no test is
 sure. So in two steps: what was read of pages and general lines names **suspects** (more often right with the
-approved model alone than with the candidate alone); for these, fresh lines are drawn and read by both, and
-only these lines are tested: exact McNemar, corrected (Holm) for the number of suspects. The first step may be
-as careless as it likes, since the second does not use its data. Suspects that no font has are tested on what
-was read, corrected for all characters.
+approved model alone than with the candidate alone), and `profiles` names more; for these, fresh lines are
+drawn and read by both, and only these lines are tested: exact McNemar, corrected (Holm) for the number of
+suspects. The first step may be as careless as it likes, since the second does not use its data. Suspects that
+no font has are tested on what was read, corrected for all characters.
 """
 
 from collections import Counter

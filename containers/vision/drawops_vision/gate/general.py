@@ -12,6 +12,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from drawops_vision.evaluation.slices import SYMBOLS
 from drawops_vision.gate.charsets import CHARSETS, charset_of_character, common_chinese
 from drawops_vision.recognise import canonical
 
@@ -21,8 +22,12 @@ Drawn = tuple[Picture, str]
 MIXED = 6
 """Lines of a group as drawings have them."""
 BLOCKS = {"chinese": 3}
-"""Lines of a group that hold random characters of one block; one of every other block."""
-LENGTHS = {"chinese": (6, 8)}
+"""Lines of a group that hold characters of one block, dealt from a deck; of other blocks it is one."""
+LENGTHS = {"chinese": (6, 8), "symbols": (1, 2), "other script": (1, 2)}
+AMONG_DIGITS = frozenset({"symbols", "other script"})
+"""Blocks of which hardly two characters are in one face: each stands among digits, which every face has."""
+COMMON_SIGNS = 0x2280
+"""Signs from this code point on (box drawing, enclosed figures …) do not stand on drawings."""
 RARE = frozenset({"other script"})
 """Blocks of which only every third group has a line."""
 TRIES = 8
@@ -133,6 +138,8 @@ def _blocks(dictionary: Sequence[str]) -> dict[str, list[str]]:
         if len(character) != 1 or canonical(character) != character:
             continue
         name = charset_of_character(character)
+        if name == "symbols" and ord(character) >= COMMON_SIGNS and character not in SYMBOLS:
+            continue
         if name != "chinese" or common_chinese(character):
             blocks[name].append(character)
     return {name: characters for name, characters in blocks.items() if characters}
@@ -151,4 +158,10 @@ def _string(deck: list[str], name: str, r: random.Random) -> str:
     dealt = deck[:count]
     del deck[:count]
     deck += dealt
+    if name in AMONG_DIGITS:
+        dealt = [
+            *r.choices("0123456789", k=r.randint(1, 3)),
+            *dealt,
+            *r.choices("0123456789", k=r.randint(0, 2)),
+        ]
     return "".join(dealt)

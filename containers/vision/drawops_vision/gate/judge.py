@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,10 +19,10 @@ from drawops.contracts.training import (
     TrainingRun,
     Verdict,
 )
-from drawops.errors import Misconfigured
+from drawops.errors import DrawopsError, Misconfigured
 from drawops.keys import model_artifact
 
-from drawops_vision.gate import artifacts, characters, slices, speed
+from drawops_vision.gate import artifacts, characters, profiles, slices, speed
 from drawops_vision.gate.allowances import Allowances
 from drawops_vision.gate.artifacts import Opened, open_artifact
 from drawops_vision.gate.characters import Lost
@@ -181,12 +182,26 @@ def _reading(
     threads: int,
 ) -> list[GateReason]:
     """Read everything with the candidate, and compare."""
-    side = Side(opened, threads).read(approved.pages, approved.general.lines, done)
+    try:
+        side = Side(opened, threads).read(approved.pages, approved.general.lines, done)
+    except (DrawopsError, OSError):
+        raise  # a page that is gone or altered is not the candidate's fault
+    except Exception as error:  # noqa: BLE001 - ONNX Runtime's errors have no common base but Exception
+        first = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        return [
+            GateReason(
+                code=ReasonCode.BROKEN_ARTIFACT,
+                sentence=f"The candidate fails on pages that the approved model reads: {first}",
+            )
+        ]
     compared = compare(approved.pages, approved.general.lines, approved.side, side)
     found.compared = compared
     found.judged = slices.table(compared.counted, allowances)
     seen = [counted.characters for counted in compared.counted.values()]
     suspected = characters.suspects(seen, allowances.suspects, run.allow_lost_characters)
+    for character in _unlike(approved, opened, allowances):
+        if character not in run.allow_lost_characters:
+            suspected.setdefault(character, Counter())
     if suspected:
         found.lost = characters.look_again(
             suspected,
@@ -216,6 +231,16 @@ def _reading(
         *_memory(compared, allowances),
         *_better(found, allowances),
     ]
+
+
+def _unlike(approved: Approved, candidate: Opened, allowances: Allowances) -> list[str]:
+    """Characters whose classes answer differently; half as many as those that were seen to be misread."""
+    pictures = [line.picture for line in approved.general.lines]
+    if not pictures:
+        return []
+    models = (approved.side.opened.model, candidate.model)
+    left, right = (profiles.profile(model.recognition, pictures) for model in models)
+    return profiles.unlike(left, right, (models[0].classes, models[1].classes), allowances.suspects // 2)
 
 
 def _speeds(approved: Approved, side: Side, allowances: Allowances) -> list[Speed]:

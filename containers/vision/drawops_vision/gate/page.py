@@ -148,8 +148,8 @@ def _half_each(found: list[Any], is_lost: Any) -> list[Any]:  # noqa: ANN401 - a
 
 
 def _golden(found: Findings) -> list[Shown]:
-    pages: dict[str, GatePage] = {
-        page.name: page for page in (found.compared.pages if found.compared else ())
+    pages = {
+        page.entry.page_id: page for page in (found.compared.pages if found.compared else ()) if page.entry
     }
     made = []
     for golden in found.verdict.golden:

@@ -85,7 +85,12 @@ def of_stored(
     path.write_bytes(shown)
     done()
     part: Part = "regression" if entry.regression else "new"
-    return GatePage(entry.page_id, part, entry.source, _labels(stored), path.read_bytes, entry)
+    return GatePage(_name(entry), part, entry.source, _labels(stored), path.read_bytes, entry)
+
+
+def _name(entry: PageEntry) -> str:
+    # Two pages may have one name; people see names, and a few digits tell them apart.
+    return f"{entry.name} {entry.page_id[2:6]}"
 
 
 def _labels(stored: PageLabels) -> tuple[Label, ...]:
@@ -109,7 +114,7 @@ def _page(folder: Path, entry: PageEntry, part: Part) -> GatePage:
     def data() -> bytes:
         return picture(_verified(folder, entry.image.key, entry.image.sha256), entry)[0]
 
-    return GatePage(entry.page_id, part, entry.source, _labels(stored), data, entry)
+    return GatePage(_name(entry), part, entry.source, _labels(stored), data, entry)
 
 
 def _verified(folder: Path, key: str, sha256: str) -> bytes:

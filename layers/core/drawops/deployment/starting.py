@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 from drawops.contracts.training import DeploymentMode, DeploymentRequest
 from drawops.deployment.store import DeploymentStore
-from drawops.dynamodb import moment
+from drawops.dynamodb import now
 from drawops.errors import InvalidResult, Misconfigured
 from drawops.keys import deployment_id
 from drawops.registry.packages import APPROVED, Package, describe
@@ -42,7 +42,7 @@ def start_if_approved(
     if package.approval != APPROVED:
         store.forget_approval(package_arn)
         return None
-    since = store.approved_since(package_arn, moment(package.changed_at))
+    since = store.approved_since(package_arn, now())
     if _serves(package, store):
         return None
     request = DeploymentRequest(
