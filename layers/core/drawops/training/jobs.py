@@ -47,7 +47,7 @@ _GIB = 2**30
 _LEAST_GIB = 30
 _MOST_GIB = 1024
 # Lines that `train` prints, `name=value` behind the step; SageMaker makes CloudWatch metrics of them.
-METRICS = ("train:loss", "val:loss", "val:cer", "val:accuracy", "train:lines_per_second")
+METRICS = ("train:loss", "val:cer", "val:accuracy", "train:lines_per_second")
 
 
 class JobSettings(BaseModel):
