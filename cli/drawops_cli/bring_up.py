@@ -219,7 +219,7 @@ def _serve(target: Target, cloud: Cloud, artifact: Artifact, image: images.Image
         )
         found = None
     if found is None or serving is None or serving.model != wanted:
-        # A trained model on a new endpoint is read with once, a baseline has no golden drawing to try.
+        # What was approved here keeps its verdict; a baseline has none.
         trained = serving is not None and serving.mode != DeploymentMode.BASELINE
         mode = DeploymentMode.ROLLBACK if trained else DeploymentMode.BASELINE
         verdict = serving.verdict_key if serving and trained else None
