@@ -12,6 +12,7 @@ copied to S3, and the job begins again with that.
 """
 
 import json
+import math
 import os
 import re
 import shutil
@@ -296,9 +297,11 @@ def final_metrics(definitions: list[Document], log: str, moment: float) -> list[
         value: float | None = None
         for match in re.finditer(definition["Regex"], log, flags=re.MULTILINE):
             try:
-                value = float(match.group(1))
+                number = float(match.group(1))
             except (TypeError, ValueError):
                 continue  # the expression met something that is no number
+            # JSON knows neither NaN nor infinity.
+            value = number if math.isfinite(number) else value
         if value is not None:
             found.append({"MetricName": definition["Name"], "Value": value, "Timestamp": moment})
     return found

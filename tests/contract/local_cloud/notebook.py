@@ -1,10 +1,11 @@
 """What a user's notebook does with the SageMaker Python SDK: train, judge, register, approve, deploy, ask.
 
-Runs in the environment of local/requirements/sdk.txt: ``python notebook.py BUCKET``; prints JSON.
+Runs in the environment of local/requirements/sdk.txt: ``python notebook.py BUCKET OUT.json``.
 """
 
 import json
 import sys
+from pathlib import Path
 
 import boto3
 import sagemaker
@@ -77,7 +78,7 @@ answer = predictor.predict_async(
 # Here a configuration stays as long as its endpoint.
 predictor.delete_endpoint(delete_endpoint_config=False)
 
-print(
+Path(sys.argv[2]).write_text(
     json.dumps(
         {
             "status": trained["TrainingJobStatus"],

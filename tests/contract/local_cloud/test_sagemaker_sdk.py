@@ -34,7 +34,7 @@ def test_a_notebook_trains_judges_registers_approves_deploys_and_asks(
         "SAGEMAKER_SUPPRESS_V2_WARNING": "1",
     }
     done = subprocess.run(
-        [str(python), str(Path(__file__).with_name("notebook.py")), name],
+        [str(python), str(Path(__file__).with_name("notebook.py")), name, "said.json"],
         env=surroundings,
         cwd=tmp_path,
         capture_output=True,
@@ -43,7 +43,7 @@ def test_a_notebook_trains_judges_registers_approves_deploys_and_asks(
         check=False,
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    said = json.loads(done.stdout.strip().splitlines()[-1])
+    said = json.loads((tmp_path / "said.json").read_text())
     assert said["status"] == "Completed"
     assert said["loss"] == 0.333
     assert said["model_data"].startswith(f"s3://{name}/out/{name}-")

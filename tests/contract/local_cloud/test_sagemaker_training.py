@@ -302,15 +302,15 @@ def test_a_running_program_goes_on_when_the_runner_is_killed(
     job = Training(own_cloud, name)
     job.create(HyperParameters={"steps": "60", "seconds": "0.1"})
     job.reached(2)
-    (program,) = job.programs()
     runner = next(server.pid for server in own_cloud.status().servers if server.name == "sagemaker")
     assert runner is not None
 
     os.kill(runner, signal.SIGKILL)
     again(own_cloud)
 
-    assert [found.pid for found in job.programs()] == [program.pid]
     assert job.ended()["TrainingJobStatus"] == "Completed"
+    # Whether it was still running or had ended meanwhile: one program did all of it.
+    assert job.log().count("starting at step=") == 1
     assert job.unpacked("model.tar.gz")["weights.txt"] == "60 steps from 0"
     assert job.programs() == []
 

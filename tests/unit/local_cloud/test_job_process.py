@@ -4,15 +4,11 @@ import sys
 import time
 from pathlib import Path
 
-import pytest
 from drawops_local.sagemaker.job_process import KILLED, JobProcess
 from drawops_local.sagemaker.training_runs import final_metrics
 
-DEAF = (
-    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
-    "print('deaf', flush=True); time.sleep(60)"
-)
 POLITE = "import time; print('polite', flush=True); time.sleep(60)"
+DEAF = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {POLITE.replace('polite', 'deaf')}"
 
 
 def started(tmp_path: Path, source: str) -> JobProcess:
@@ -69,6 +65,4 @@ def test_the_last_value_of_a_metric_counts() -> None:
         {"Name": "absent", "Regex": "absent=([0-9]+)"},
     ]
     found = final_metrics(definitions, "cer=0.5;\nodd=abc\ncer=0.25; odd=nan\n", 1.0)
-    assert found[0] == {"MetricName": "cer", "Value": 0.25, "Timestamp": 1.0}
-    assert [metric["MetricName"] for metric in found] == ["cer", "odd"]
-    assert found[1]["Value"] != pytest.approx(found[1]["Value"])
+    assert found == [{"MetricName": "cer", "Value": 0.25, "Timestamp": 1.0}]
