@@ -162,7 +162,12 @@ def _conv_transpose(
     group: int = 1,
 ) -> Any:  # noqa: ANN401
     out = p.paddle.nn.functional.conv2d_transpose(
-        x, p.tensor(weight), None, list(strides), list(pads[:2]), 0, group, list(dilations)
+        x,
+        p.tensor(weight),
+        stride=list(strides),
+        padding=list(pads[:2]),
+        dilation=list(dilations),
+        groups=group,
     )
     return out if bias is None else out + p.tensor(bias.reshape(1, -1, 1, 1))
 

@@ -1,0 +1,257 @@
+"""Crops of a dataset version: new pages, pages that the parent model was trained on, generated general lines.
+
+Crops are cut as the reader cuts them: the page normalised, the quad with the model's padding, upright. A label
+that marks an unreadable place ('###') is never a crop.
+"""
+
+import hashlib
+import itertools
+import math
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from drawops.contracts.datasets import DatasetManifest, PageEntry, Split
+from drawops.contracts.labels import PageLabels
+from drawops.errors import Corrupt, DrawopsError, Misconfigured
+from drawops.keys import DatasetKeys
+from drawops_vision import ink, layout
+from drawops_vision.datasets.paddleocr import quad_of
+from drawops_vision.rasterise import render_page
+from drawops_vision.recognise import canonical, crop
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from drawops_training import lines
+from drawops_training.augment import augmented
+
+Picture = NDArray[np.uint8]
+MOST_CROPS = 40_000
+"""Kept in memory (about 1.2 GB); of more a random sample is taken."""
+TALLEST = 96
+BAD_SHARE = 0.05
+"""Pages that may be unreadable before the job gives up."""
+POOL = 640
+STEP = 8
+"""Columns of a crop for each step of the recogniser."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """A crop and what it says; `kind` is the slice that replay balances over."""
+
+    picture: Picture
+    text: str
+    kind: str = ""
+
+
+@dataclass(frozen=True)
+class Examples:
+    """The crops of a dataset version, and what was left out and why."""
+
+    new: tuple[Example, ...]
+    replay: tuple[Example, ...]
+    val: tuple[Example, ...]
+    val_pages: tuple[PageEntry, ...]
+    train_pages: tuple[PageEntry, ...]
+    skipped: Counter[str]
+
+
+class Channel:
+    """The `dataset` channel: files under their S3 keys."""
+
+    def __init__(self, folder: Path, project: str, version: str, parent_version: str) -> None:
+        """Read the manifests.
+
+        Raises:
+            Corrupt: a manifest is missing or is none.
+        """
+        self._folder = folder
+        self.manifest = self._manifest(project, version)
+        self.parent = self._manifest(project, parent_version) if parent_version else None
+
+    def _manifest(self, project: str, version: str) -> DatasetManifest:
+        data = self._bytes(DatasetKeys(project).manifest(version), None)
+        try:
+            return DatasetManifest.model_validate_json(data)
+        except ValidationError as error:
+            raise Corrupt(f"The manifest of dataset version {version} is none: {error}") from error
+
+    def _bytes(self, key: str, sha256: str | None) -> bytes:
+        try:
+            data = (self._folder / key).read_bytes()
+        except FileNotFoundError:
+            raise Corrupt(
+                f"The dataset channel has no {key}; the dataset version was deleted or changed. Train on "
+                "another version."
+            ) from None
+        if sha256 and hashlib.sha256(data).hexdigest() != sha256:
+            raise Corrupt(f"{key} is not what the dataset version's manifest says; export the version again.")
+        return data
+
+    def labels(self, page: PageEntry) -> PageLabels:
+        """The labels of a page.
+
+        Raises:
+            Corrupt: missing or altered.
+        """
+        return PageLabels.model_validate_json(self._bytes(page.labels_key, page.labels_sha256))
+
+    def file(self, page: PageEntry) -> bytes:
+        """The file that shows a page.
+
+        Raises:
+            Corrupt: missing or altered.
+        """
+        return self._bytes(page.image.key, page.image.sha256)
+
+    def picture(self, page: PageEntry) -> Picture:
+        """A page normalised as the reader does.
+
+        Raises:
+            Corrupt: the file is missing or altered.
+            drawops.errors.InvalidInput: the file cannot be decoded.
+        """
+        pixels = np.ascontiguousarray(render_page(self.file(page), page.image.page))
+        ink.normalise(pixels, ink.paper(pixels))
+        return pixels
+
+    def known(self, page: PageEntry) -> bool:
+        """Whether the parent model was trained on this page with these labels."""
+        pages = self.parent.pages if self.parent else ()
+        return any(one.page_id == page.page_id and one.labels_sha256 == page.labels_sha256 for one in pages)
+
+
+def crops(channel: Channel, padding: float, seed: int, check: Callable[[], None]) -> Examples:
+    """Cut all crops of the splits train and val.
+
+    Raises:
+        Corrupt: an object is missing, or more than `BAD_SHARE` of the pages cannot be read.
+        Misconfigured: nothing is left to train on.
+    """
+    found: dict[str, list[Example]] = {"new": [], "replay": [], "val": []}
+    skipped: Counter[str] = Counter()
+    pages = [page for page in channel.manifest.pages if page.split in (Split.TRAIN, Split.VAL)]
+    if not any(page.split is Split.TRAIN for page in pages):
+        raise Misconfigured(
+            f"Dataset version {channel.manifest.version} has no page in the training split; label more pages."
+        )
+    for page in pages:
+        check()
+        labels = channel.labels(page)
+        try:
+            pixels = channel.picture(page)
+        except Corrupt:
+            raise
+        except DrawopsError as error:
+            skipped["picture cannot be read"] += 1
+            if skipped["picture cannot be read"] > max(1, BAD_SHARE * len(pages)):
+                raise Corrupt(
+                    f"{skipped['picture cannot be read']} of {len(pages)} pages cannot be read, the last "
+                    f"{page.name}: {error}"
+                ) from error
+            continue
+        name = "val" if page.split is Split.VAL else "replay" if channel.known(page) else "new"
+        found[name] += _of_page(pixels, labels, page.source, padding, skipped)
+    if not found["new"]:  # nothing that the parent has not seen: then all of it is what is learnt
+        found["new"], found["replay"] = found["replay"], []
+    if not found["new"]:
+        unreadable = skipped["unreadable ('###')"]
+        raise Misconfigured(
+            f"Dataset version {channel.manifest.version} has no text to train on: {unreadable} labels are '###'"
+            f", {skipped.total() - unreadable} were left out. Label texts that can be read."
+        )
+    r = random.Random(seed)
+    for name, some in found.items():
+        if len(some) > MOST_CROPS:
+            found[name] = r.sample(some, MOST_CROPS)
+    return Examples(
+        tuple(found["new"]),
+        tuple(found["replay"]),
+        tuple(found["val"]),
+        tuple(page for page in pages if page.split is Split.VAL),
+        tuple(page for page in pages if page.split is Split.TRAIN),
+        skipped,
+    )
+
+
+def _of_page(
+    pixels: Picture, labels: PageLabels, source: str, padding: float, skipped: Counter[str]
+) -> list[Example]:
+    found = []
+    height, width = pixels.shape[:2]
+    for label in labels.labels:
+        text = "" if label.unreadable else canonical(label.text)
+        if not text:
+            skipped["unreadable ('###')" if label.unreadable else "empty"] += 1
+            continue
+        quad = quad_of(label)
+        inside = np.clip(quad, 0, (width, height))
+        if min(layout.sides(quad)) < 2 or np.ptp(inside, axis=0).min() < 2:
+            skipped["box without area"] += 1
+            continue
+        picture = crop(pixels, quad, padding)
+        if picture.shape[0] > TALLEST:
+            size = (max(1, round(picture.shape[1] * TALLEST / picture.shape[0])), TALLEST)
+            picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+        found.append(Example(picture, text, f"{source}/{_block(text)}/{_turn(quad)}"))
+    return found
+
+
+def _block(text: str) -> str:
+    if any(ord(letter) > 0x2E80 for letter in text):
+        return "ideographs"
+    return "lower" if any(letter.islower() for letter in text) else "upper"
+
+
+def _turn(quad: NDArray[np.float32]) -> str:
+    x, y = quad[1] - quad[0]
+    return str(round(math.degrees(math.atan2(y, x)) / 90) % 4 * 90)
+
+
+class Mix:
+    """Pools of examples: pool `n` depends on the seed and on `n` alone, so a resumed job draws the same."""
+
+    def __init__(
+        self, examples: Examples, replay_share: float, general_share: float, seed: int, augment: bool = True
+    ) -> None:
+        self._examples = examples
+        self._shares = (replay_share if examples.replay else 0.0, general_share)
+        self._seed = seed
+        self._augment = augment
+        counts = Counter(one.kind for one in examples.replay)
+        # A slice weighs by the root of its size: rare ones are seen more often, but not without end.
+        self._weights = [1 / math.sqrt(counts[one.kind]) for one in examples.replay]
+
+    def pool(self, number: int, size: int = POOL) -> list[Example]:
+        """Examples number `number` x `size` and on."""
+        r = random.Random(f"{self._seed}/{number}")
+        replay, general = self._shares
+        found: list[Example] = []
+        while len(found) < size:
+            lot = r.random()
+            if lot < general:
+                made = lines.line(r)
+                if made is not None and min(made[0].shape) >= 4:
+                    found.append(Example(*made))
+                continue
+            if lot < general + replay:
+                one = r.choices(self._examples.replay, self._weights)[0]
+            else:
+                one = r.choice(self._examples.new)
+            found.append(Example(augmented(one.picture, r) if self._augment else one.picture, one.text))
+        return found
+
+
+def fits(text: str, columns: int) -> bool:
+    """Whether CTC has a step for every character, with a blank between equal ones."""
+    return len(text) + sum(a == b for a, b in itertools.pairwise(text)) + 1 <= columns / STEP
+
+
+def unknown(examples: Sequence[Example], characters: Sequence[str]) -> list[str]:
+    """Characters of examples that a dictionary lacks, in the order of code points."""
+    return sorted({letter for one in examples for letter in one.text} - {*characters, " "})
