@@ -31,9 +31,7 @@ def augmented(picture: Picture, r: random.Random) -> Picture:
         ends = [(-9, level), (width + 9, level + r.uniform(-0.1, 0.1) * height)]
         path = [(np.array(ends) * 16).astype(np.int32).reshape(1, -1, 2)[0]]
         picture = picture.copy()
-        cv2.polylines(
-            picture, path, False, (ink, ink, ink), max(1, round(height * 0.03)), cv2.LINE_AA, 4
-        )
+        cv2.polylines(picture, path, False, (ink, ink, ink), max(1, round(height * 0.03)), cv2.LINE_AA, 4)
     if r.random() < 0.3 and height > 16:  # a coarser scan
         part = r.uniform(0.5, 0.95)
         small = cv2.resize(picture, (max(4, round(width * part)), max(8, round(height * part))))

@@ -100,7 +100,10 @@ def page_inputs(page: NDArray[np.uint8], manifest: Manifest) -> list[NDArray[np.
         key=lambda at: float(padded[at[0] : at[0] + high, at[1] : at[1] + wide].mean()),
     )
     piece = padded[top : top + high, left : left + wide].astype(np.float32)
-    mean, std = (np.array(v, np.float32) for v in (manifest.preprocessing.detection_mean, manifest.preprocessing.detection_std))
+    mean, std = (
+        np.array(v, np.float32)
+        for v in (manifest.preprocessing.detection_mean, manifest.preprocessing.detection_std)
+    )
     picture = (piece[..., None] / 255 - mean) / std
     return [np.ascontiguousarray(picture.transpose(2, 0, 1)[None], np.float32)]
 
@@ -112,9 +115,7 @@ def served(path: Path, inputs: Sequence[NDArray[np.float32]]) -> list[NDArray[np
     return [np.asarray(running.run(None, {name: one})[0]) for one in inputs]
 
 
-def same(
-    what: str, expected: Sequence[NDArray[np.float32]], found: Sequence[NDArray[np.float32]]
-) -> float:
+def same(what: str, expected: Sequence[NDArray[np.float32]], found: Sequence[NDArray[np.float32]]) -> float:
     """The largest difference.
 
     Raises:
@@ -144,7 +145,15 @@ def as_paddle(
         folder = Path(temporary)
         (folder / "config.json").write_text(json.dumps(config), "utf-8")
         np.savez(folder / "inputs.npz", **{f"n{index:03d}": one for index, one in enumerate(inputs)})
-        command = [sys.executable, "-m", "drawops_training.paddle_model", "--onnx", str(onnx), "--out", str(out)]
+        command = [
+            sys.executable,
+            "-m",
+            "drawops_training.paddle_model",
+            "--onnx",
+            str(onnx),
+            "--out",
+            str(out),
+        ]
         command += ["--config", str(folder / "config.json"), "--inputs", str(folder / "inputs.npz")]
         command += ["--outputs", str(folder / "outputs.npz")]
         environment = {**os.environ, "GLOG_minloglevel": "2"}

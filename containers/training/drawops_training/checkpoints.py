@@ -45,10 +45,14 @@ class Checkpoint:
         try:
             held = torch.load(self._path, weights_only=True, map_location="cpu")
         except Exception as error:  # noqa: BLE001 - whatever is wrong with the file, training begins anew
-            print(f"the checkpoint {self._path.name} cannot be read ({error}); training begins anew", flush=True)
+            print(
+                f"the checkpoint {self._path.name} cannot be read ({error}); training begins anew", flush=True
+            )
             return None
         if held["fingerprint"] != self._fingerprint:
-            print(f"the checkpoint {self._path.name} is of another training; training begins anew", flush=True)
+            print(
+                f"the checkpoint {self._path.name} is of another training; training begins anew", flush=True
+            )
             return None
         state: dict[str, Any] = held["state"]
         return state

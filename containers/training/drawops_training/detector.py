@@ -73,7 +73,9 @@ def tiles(
         grey = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)
         size = (max(SIDE, round(grey.shape[1] * scale)), max(SIDE, round(grey.shape[0] * scale)))
         method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-        shown = cv2.resize(grey, (round(grey.shape[1] * scale), round(grey.shape[0] * scale)), interpolation=method)
+        shown = cv2.resize(
+            grey, (round(grey.shape[1] * scale), round(grey.shape[0] * scale)), interpolation=method
+        )
         shown = cv2.copyMakeBorder(
             shown, 0, size[1] - shown.shape[0], 0, size[0] - shown.shape[1], cv2.BORDER_REPLICATE
         )
@@ -82,7 +84,11 @@ def tiles(
             if unreadable:
                 cv2.fillPoly(counts, [np.round(quad * scale).astype(np.int32)], (0,))
             else:
-                cv2.fillPoly(kernel, [np.round(_shrunk(quad * scale, manifest.thresholds.unclip)).astype(np.int32)], (1,))
+                cv2.fillPoly(
+                    kernel,
+                    [np.round(_shrunk(quad * scale, manifest.thresholds.unclip)).astype(np.int32)],
+                    (1,),
+                )
         for top in range(0, shown.shape[0] - SIDE + 1, SIDE):
             for left in range(0, shown.shape[1] - SIDE + 1, SIDE):
                 part = (slice(top, top + SIDE), slice(left, left + SIDE))
@@ -109,9 +115,7 @@ def _shrunk(quad: NDArray[np.float32], unclip: float) -> NDArray[np.float32]:
     return np.asarray(quad + np.array([right + down, down - right, -right - down, right - down]), np.float32)
 
 
-def batch(
-    some: Sequence[Tile], seed: int, step: int, manifest: Manifest
-) -> Batch:
+def batch(some: Sequence[Tile], seed: int, step: int, manifest: Manifest) -> Batch:
     """Batch number `step`: pictures (N x 3 x SIDE x SIDE), kernels and what counts (N x 1 x SIDE x SIDE)."""
     r = random.Random(f"detection/{seed}/{step}")
     chosen = [r.choice(some) for _ in range(TILES)]
@@ -148,9 +152,7 @@ class Tuning(Learning):
         wanted = int(min(float(negative.sum()), NEGATIVES * float(positive.sum())))
         hardest = (entropy * negative).flatten().topk(max(1, wanted)).values
         mean = ((entropy * positive).sum() + hardest.sum()) / (positive.sum() + wanted + 1e-6)
-        dice = 1 - 2 * (probability * positive).sum() / (
-            (probability * counts).sum() + positive.sum() + 1e-6
-        )
+        dice = 1 - 2 * (probability * positive).sum() / ((probability * counts).sum() + positive.sum() + 1e-6)
         return 5 * mean + dice
 
     def learn(self, batch: Batch) -> float:

@@ -134,7 +134,9 @@ class Graph(nn.Module):
 
     def backbone(self) -> list[str]:
         """Names of the parameters in front of the first matrix product: convolutions and what belongs to them."""
-        first = next((index for index, node in enumerate(self._nodes) if node[0] is _matmul), len(self._nodes))
+        first = next(
+            (index for index, node in enumerate(self._nodes) if node[0] is _matmul), len(self._nodes)
+        )
         before = {name for _, names, _, _ in self._nodes[:first] for name in names}
         return [place for name, place in self._places.items() if name in before]
 

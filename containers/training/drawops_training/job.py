@@ -354,7 +354,9 @@ class Job:
             if val and (tuning.step % settings.evaluate_every == 0 or tuning.step == settings.iterations):
                 judge()
                 if course.bad_looks >= settings.patience:
-                    print(f"no better for {course.bad_looks} looks: stopped early at {tuning.step}", flush=True)
+                    print(
+                        f"no better for {course.bad_looks} looks: stopped early at {tuning.step}", flush=True
+                    )
                     course.finished = True
             if tuning.step % settings.checkpoint_every == 0 or course.finished:
                 save()
@@ -386,7 +388,9 @@ class Job:
             return
         model = Graph(parent.detection)
         tuning = detector.Tuning(model, settings.detection_iterations, settings.learning_rate)
-        tiles = detector.tiles(channel, examples.train_pages, parent.manifest, settings.seed, self._stop.check)
+        tiles = detector.tiles(
+            channel, examples.train_pages, parent.manifest, settings.seed, self._stop.check
+        )
         checkpoint = Checkpoint(self._root / "checkpoints", "detection", fingerprint)
         losses: list[float] = []
         if state := checkpoint.load():
@@ -415,7 +419,10 @@ class Job:
     def _progress(self, phase: str, step: int, steps: int, started: float, first: int) -> None:
         spent = time.perf_counter() - started
         left = spent / max(1, step - first) * (steps - step)
-        print(f"progress phase={phase} step={step}/{steps} seconds={spent:.0f} eta_seconds={left:.0f}", flush=True)
+        print(
+            f"progress phase={phase} step={step}/{steps} seconds={spent:.0f} eta_seconds={left:.0f}",
+            flush=True,
+        )
         metric("progress:percent", 100 * step / steps)
 
     def _write(
@@ -441,7 +448,9 @@ class Job:
             again = Graph(out / f"{network}.onnx")
             with torch.no_grad():
                 ours = [again(torch.from_numpy(one)).numpy() for one in inputs]
-            metrics[f"{network}_parity_torch"] = candidate.same(f"{network}: PyTorch and ONNX", expected, ours)
+            metrics[f"{network}_parity_torch"] = candidate.same(
+                f"{network}: PyTorch and ONNX", expected, ours
+            )
             theirs = candidate.as_paddle(out / f"{network}.onnx", out / "paddle" / network, config, inputs)
             metrics[f"{network}_parity_paddle"] = candidate.same(
                 f"{network}: Paddle and ONNX", expected, theirs
@@ -452,7 +461,9 @@ class Job:
         candidate.describe(out, manifest, name=order.model_name, version=order.model_version)
         calibration, sentence = candidate.calibrated(parent, out, channel, examples, self._threads)
         print(sentence, flush=True)
-        fitted = "fitted" if sentence.startswith("calibration fitted") else "parent" if calibration else "none"
+        fitted = (
+            "fitted" if sentence.startswith("calibration fitted") else "parent" if calibration else "none"
+        )
         record = TrainingRecord.model_validate(
             {
                 "parent": f"{manifest.name}/{manifest.version}",

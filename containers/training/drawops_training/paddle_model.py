@@ -31,7 +31,7 @@ class Program:
     """Builds a static Paddle program from an ONNX graph.
 
     Raises:
-        ValueError: the graph has an operation that is not in `OPERATIONS`, or one in a form that is not known.
+        ValueError: the graph has an operation that is not in `OPERATIONS`, or not in a form that is known.
     """
 
     def __init__(self, path: Path) -> None:
@@ -80,7 +80,10 @@ class Program:
         name = f"p{len(self._parameters)}"
         self._parameters[name] = value
         return self.paddle.static.create_parameter(
-            list(value.shape), "float32", name=name, default_initializer=self.paddle.nn.initializer.Constant(0)
+            list(value.shape),
+            "float32",
+            name=name,
+            default_initializer=self.paddle.nn.initializer.Constant(0),
         )
 
     def save(self, folder: Path) -> None:
@@ -103,7 +106,9 @@ def _folded(node: onnx.NodeProto, given: list[NDArray[Any]]) -> NDArray[Any]:
     from onnx.reference import ReferenceEvaluator
 
     inputs = [
-        onnx.helper.make_tensor_value_info(name, onnx.helper.np_dtype_to_tensor_dtype(value.dtype), value.shape)
+        onnx.helper.make_tensor_value_info(
+            name, onnx.helper.np_dtype_to_tensor_dtype(value.dtype), value.shape
+        )
         for name, value in zip([one for one in node.input if one], given, strict=True)
     ]
     output = onnx.helper.make_tensor_value_info(node.output[0], onnx.TensorProto.UNDEFINED, None)

@@ -38,7 +38,7 @@ Batch = tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.int64]]
 
 
 def prepared(picture: NDArray[np.uint8], columns: int) -> NDArray[np.float32]:
-    """A crop (H x W or H x W x 3) as the reader feeds it: 3 x 48 x columns in [-1, 1], mid-grey on the right."""
+    """A crop (H x W [x 3]) as the reader feeds it: 3 x 48 x columns in [-1, 1], mid-grey on the right."""
     width = min(columns, max(4, math.ceil(HEIGHT * picture.shape[1] / picture.shape[0])))
     row = cv2.resize(picture, (width, HEIGHT)).astype(np.float32) / 127.5 - 1
     out = np.zeros((3, HEIGHT, columns), np.float32)

@@ -34,7 +34,9 @@ DICTIONARY = "dictionary.txt"
 FILES = (DETECTION, DICTIONARY, RECOGNITION)
 TRAINING = "training.json"
 PADDLE = tuple(
-    f"paddle/{network}/inference.{kind}" for network in ("det", "rec") for kind in ("json", "pdiparams", "yml")
+    f"paddle/{network}/inference.{kind}"
+    for network in ("det", "rec")
+    for kind in ("json", "pdiparams", "yml")
 )
 OPTIONAL = (*PADDLE, TRAINING)
 """Files that an artifact may hold beside `FILES`, vouched for like those."""
@@ -265,7 +267,8 @@ def unpack_verified(archive: Path, folder: Path) -> Manifest:
     manifest = verify(folder)
     if strangers := sorted(unpacked - {MANIFEST, *manifest.sha256}):
         raise Misconfigured(
-            f"{archive.name} holds {', '.join(strangers)}, which its manifest does not vouch for; copy it again."
+            f"{archive.name} holds {', '.join(strangers)}, which its manifest does not vouch for; "
+            "copy it again."
         )
     return manifest
 
