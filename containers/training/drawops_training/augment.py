@@ -1,4 +1,4 @@
-"""What a scan or another sheet could have made of a labelled crop: turned, struck through, noisy, blurred, scaled."""
+"""What a scan or another sheet could have made of a labelled crop: turned, struck through, noisy, blurred."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""The trained model as an artifact: ONNX, the same as Paddle programs, calibration, manifest with its history."""
+"""The trained model as an artifact: ONNX, Paddle programs, calibration, manifest with its history."""
 
 import json
 import os

@@ -1,7 +1,7 @@
 """Crops of a dataset version: new pages, pages that the parent model was trained on, generated general lines.
 
-Crops are cut as the reader cuts them: the page normalised, the quad with the model's padding, upright. A label
-that marks an unreadable place ('###') is never a crop.
+Crops are cut as the reader cuts them: the page normalised, the quad with the model's padding, upright. A
+label that marks an unreadable place ('###') is never a crop.
 """
 
 import hashlib
@@ -162,8 +162,8 @@ def crops(channel: Channel, padding: float, seed: int, check: Callable[[], None]
     if not found["new"]:
         unreadable = skipped["unreadable ('###')"]
         raise Misconfigured(
-            f"Dataset version {channel.manifest.version} has no text to train on: {unreadable} labels are '###'"
-            f", {skipped.total() - unreadable} were left out. Label texts that can be read."
+            f"Dataset version {channel.manifest.version} has no text to train on: {unreadable} labels are "
+            f"'###', {skipped.total() - unreadable} were left out. Label texts that can be read."
         )
     r = random.Random(seed)
     for name, some in found.items():

@@ -133,7 +133,7 @@ class Graph(nn.Module):
         return product[1][0], product[1][1], next(name for name in bias[1] if name != product[2][0])
 
     def backbone(self) -> list[str]:
-        """Names of the parameters in front of the first matrix product: convolutions and what belongs to them."""
+        """Names of the parameters in front of the first matrix product: convolutions mostly."""
         first = next(
             (index for index, node in enumerate(self._nodes) if node[0] is _matmul), len(self._nodes)
         )

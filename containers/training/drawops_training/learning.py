@@ -1,4 +1,4 @@
-"""What both networks learn by: AdamW, a warm-up and a cosine, clipped gradients, running averages of the weights."""
+"""What both networks learn by: AdamW, a warm-up and a cosine, clipped gradients, running averages."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence

@@ -5,7 +5,7 @@
 
 The graph is walked node by node; each of the operations that `drawops_training.graph` trains has one
 counterpart here. What does not depend on the picture is computed while writing. The program is then loaded by
-Paddle's own inference engine and run on the arrays of `inputs.npz`; what it answers goes to `outputs.npz`, for
+Paddle's inference engine and run on the arrays of `inputs.npz`; what it answers goes to `outputs.npz`, for
 whoever started this to compare. A process of its own, because torch and Paddle must not share one.
 
 Written are `inference.json` (the program), `inference.pdiparams` (its tensors) and `inference.yml` (pre- and
