@@ -1,9 +1,9 @@
 """Fine-tuning the text detector on tiles of labelled pages.
 
-The target is DB's kernel (Liao et al., 2020, arXiv:1911.08947): each label moved inwards. What this
-model's `unclip` grows by is what the kernel is smaller by, so that boxes stay tight. Unreadable places ('###')
-ask for nothing. The released network has no threshold head; probability alone is trained, by cross-entropy
-with three hard negatives for each positive pixel, and dice.
+The target is DB's kernel (Liao et al., 2020, arXiv:1911.08947): each label moved inwards. What this model's
+`unclip` grows by is what the kernel is smaller by, so that boxes stay tight. Unreadable places ('###') ask
+for nothing. The released network has no threshold head; probability alone is trained, by cross-entropy with
+three hard negatives for each positive pixel, and dice.
 """
 
 import random
