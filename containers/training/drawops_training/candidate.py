@@ -204,9 +204,9 @@ def calibrated(
     return fit(measured, np.array(right)), f"calibration fitted on {len(right)} texts of val pages"
 
 
-def describe(folder: Path, parent: Manifest, **changes: Any) -> Manifest:  # noqa: ANN401
+def describe(folder: Path, tuned: Manifest, **changes: Any) -> Manifest:  # noqa: ANN401
     """Write the candidate's manifest; what is not changed is the parent's."""
-    thresholds: Thresholds = parent.thresholds
+    thresholds: Thresholds = tuned.thresholds
     return artifact.write_manifest(
-        folder, **{"preprocessing": parent.preprocessing, "thresholds": thresholds, **changes}
+        folder, **{"preprocessing": tuned.preprocessing, "thresholds": thresholds, **changes}
     )
