@@ -113,6 +113,8 @@ $(TRAINING)/drawops-setup: containers/training/requirements-test.txt | $(SETUP) 
 	@echo "installing the locked packages into $(TRAINING)"
 	@$(UV) venv --quiet --clear --python $(IN_VENV)/python $(TRAINING)
 	@$(UV) pip install --quiet --python $(TRAINING)/bin/python --require-hashes -r $<
+	@$(UV) pip install --quiet --python $(TRAINING)/bin/python --no-deps -e ./layers/core -e ./containers/vision \
+		-e ./containers/training
 	@touch $@
 
 $(STOCK)/drawops-setup: containers/training/requirements-paddleocr.txt | $(SETUP) $(UV)

@@ -1,169 +1,163 @@
-"""From trained networks to the model artifact: files, parity, calibration, manifest."""
+"""The trained model as an artifact: ONNX, Paddle programs, calibration, manifest with its history."""
 
-import importlib.metadata
 import json
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
-from drawops.contracts.training import Hyperparameters
+from drawops.errors import JobFailed
 from drawops_vision import artifact
+from drawops_vision.artifact import Calibration, Manifest, Model, Thresholds
+from drawops_vision.confidence import fit
 from drawops_vision.detect import session
+from drawops_vision.evaluation.scoring import Label, match
+from drawops_vision.features import FEATURES
+from drawops_vision.reader import Reader
 from numpy.typing import NDArray
 
-from drawops_training.errors import TrainingFailed
-from drawops_training.examples import BUCKET, HEIGHT, Crop, Examples, prepared
-from drawops_training.finetuning import History, string
-from drawops_training.graph import Graph
-from drawops_training.place import Task
+from drawops_training.examples import Channel, Example, Examples
+from drawops_training.recogniser import prepared
 
-PARITY = 1e-3
-"""Largest difference of a probability between PyTorch and what is served."""
-LEAST_EQUAL = 0.98
-"""Share of crops that must read alike before and after the weights are stored as float16."""
-SAMPLES = 64
-_PACKAGES = ("torch", "onnx", "onnxruntime", "numpy", "opencv-python-headless")
+TOLERANCE = 1e-3
+"""Largest difference of a probability between ONNX Runtime, PyTorch and Paddle."""
+ENOUGH_TEXTS = 400
+"""Texts read on val pages from which a calibration is fitted; below, the parent's is kept."""
+ENOUGH_WRONG = 30
 
 
-def samples(crops: Sequence[Crop]) -> NDArray[np.float32]:
-    """Up to SAMPLES crops as one batch, N x 3 x 48 x W."""
-    step = max(1, len(crops) // SAMPLES)
-    pictures = [one.picture(0.3) for one in crops[::step][:SAMPLES]]
-    widest = max(-(-HEIGHT * one.shape[1] // one.shape[0]) for one in pictures)
-    columns = min(960, -(-widest // BUCKET) * BUCKET)
-    return np.stack([prepared(one, columns) for one in pictures])
-
-
-def parity(
-    trained: Callable[[NDArray[np.float32]], NDArray[np.float32]],
-    file: Path,
-    batch: NDArray[np.float32],
-    characters: list[str],
-) -> dict[str, float]:
-    """How far what is served is from what was trained.
-
-    Args:
-        trained: probabilities of the network in training, N x steps x classes.
-        file: the ONNX file.
-        batch: see `samples`.
-
-    Returns:
-        `max_difference` between ONNX Runtime and PyTorch on the file's own weights, and `texts_equal`, the
-        share of crops that read alike before and after storing the weights.
-
-    Raises:
-        TrainingFailed: they differ too much, or are not finite.
-    """
-    import torch
-
-    served = session(str(file), 1, arena=False)
-    answer = served.run(None, {served.get_inputs()[0].name: batch})[0]
-    if not np.isfinite(answer).all():
-        raise TrainingFailed("The trained network answers with what are no numbers; lower learning_rate.")
-    with torch.inference_mode():
-        stored = Graph(file)(torch.from_numpy(batch)).numpy()
-    before = trained(batch)
-    difference = float(np.abs(answer - stored).max())
-    pairs = zip(before.argmax(2), answer.argmax(2), strict=True)
-    equal = float(np.mean([string(a, characters) == string(b, characters) for a, b in pairs]))
-    if difference > PARITY or equal < LEAST_EQUAL:
-        raise TrainingFailed(
-            f"What is served is not what was trained: probabilities differ by {difference:.1e} (allowed "
-            f"{PARITY:g}), {equal:.1%} of the texts read alike (at least {LEAST_EQUAL:.0%})."
-        )
-    return {"max_difference": difference, "texts_equal": equal}
-
-
-def paddle(folder: Path, crops: NDArray[np.float32]) -> dict[str, float]:
-    """Write both networks as Paddle inference models, in a process of its own: torch and Paddle do not mix.
-
-    Returns:
-        The largest difference to ONNX Runtime of each.
-
-    Raises:
-        TrainingFailed: an export failed or differs too much.
-    """
-    found = {}
-    with tempfile.TemporaryDirectory() as scratch:
-        for network, kind, batch in (
-            ("rec", "recognition", crops[:8]),
-            ("det", "detection", np.random.default_rng(1).random((1, 3, 320, 320), np.float32)),
-        ):
-            held = Path(scratch) / f"{network}.npy"
-            np.save(held, batch)
-            command = [sys.executable, "-m", "drawops_training.paddle_model", "--kind", kind, "--json"]
-            command += ["--onnx", str(folder / f"{network}.onnx"), "--out", str(folder / "paddle" / network)]
-            command += ["--samples", str(held)]
-            if kind == "recognition":
-                command += ["--dictionary", str(folder / artifact.DICTIONARY)]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            if done.returncode:
-                raise TrainingFailed(
-                    f"The {kind} network could not be written for PaddleOCR: {_last(done.stderr)}"
-                )
-            found[kind] = float(json.loads(done.stdout.strip().splitlines()[-1])["difference"])
+def line_inputs(examples: Sequence[Example], most: int = 8) -> list[NDArray[np.float32]]:
+    """Real crops as the recogniser is fed them."""
+    found = []
+    for one in examples[:: max(1, len(examples) // most)][:most]:
+        width = min(1280, max(32, -(-48 * one.picture.shape[1] // one.picture.shape[0])))
+        found.append(prepared(one.picture, -(-width // 32) * 32)[None])
     return found
 
 
-def write(
-    folder: Path,
-    parent: artifact.Model,
-    task: Task,
-    settings: Hyperparameters,
-    examples: Examples,
-    history: History,
-    found: dict[str, Any],
-    new_characters: str,
-) -> artifact.Manifest:
-    """Describe what lies in `folder` (networks and dictionary): training.json and the manifest."""
-    best = history.best
-    record = {
-        "page_ids": sorted(examples.pages),
-        "parity": found,
-        "history": asdict(history),
-        "left_out": dict(examples.left_out),
-        "crops": {"new": len(examples.new), "replay": len(examples.replay), "val": len(examples.val)},
-    }
-    (folder / artifact.TRAINING).write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
-    training = artifact.TrainingRecord(
-        parent=f"{parent.manifest.name}/{parent.manifest.version}",
-        parent_sha256=parent.sha256,
-        run_id=task.run_id,
-        project=task.project,
-        dataset_version=task.dataset_version,
-        parent_dataset_version=task.parent_version or None,
-        code_version=os.environ.get("DRAWOPS_CODE_VERSION", importlib.metadata.version("drawops-core")),
-        trained_at=os.environ.get("DRAWOPS_TRAINED_AT"),
-        seeds={"training": settings.seed},
-        hyperparameters=settings.model_dump(mode="json"),
-        packages={name: importlib.metadata.version(name) for name in _PACKAGES},
-        new_characters=new_characters,
-        calibration="parent" if parent.manifest.calibration else "none",
-        metrics={
-            "val_cer": best.cer if best else 1.0,
-            "val_accuracy": best.accuracy if best else 0.0,
-            "parent_val_cer": history.looks[0].cer,
-            "steps": float(best.step if best else 0),
-        },
+def page_inputs(page: NDArray[np.uint8], manifest: Manifest) -> list[NDArray[np.float32]]:
+    """The inkiest piece of a real page as the detector is fed it."""
+    side = 320
+    grey = page.min(axis=2) if page.ndim == 3 else page
+    high, wide = (min(size, side) // 32 * 32 or 32 for size in grey.shape)
+    padded = cv2.copyMakeBorder(grey, 0, max(0, 32 - grey.shape[0]), 0, max(0, 32 - grey.shape[1]), 1)
+    tops, lefts = range(0, padded.shape[0] - high + 1, side), range(0, padded.shape[1] - wide + 1, side)
+    top, left = min(
+        ((y, x) for y in tops for x in lefts),
+        key=lambda at: float(padded[at[0] : at[0] + high, at[1] : at[1] + wide].mean()),
     )
+    piece = padded[top : top + high, left : left + wide].astype(np.float32)
+    mean, std = (
+        np.array(v, np.float32)
+        for v in (manifest.preprocessing.detection_mean, manifest.preprocessing.detection_std)
+    )
+    picture = (piece[..., None] / 255 - mean) / std
+    return [np.ascontiguousarray(picture.transpose(2, 0, 1)[None], np.float32)]
+
+
+def served(path: Path, inputs: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+    """What ONNX Runtime answers."""
+    running = session(str(path), 0, arena=False)
+    name = running.get_inputs()[0].name
+    return [np.asarray(running.run(None, {name: one})[0]) for one in inputs]
+
+
+def same(what: str, expected: Sequence[NDArray[np.float32]], found: Sequence[NDArray[np.float32]]) -> float:
+    """The largest difference.
+
+    Raises:
+        JobFailed: it is beyond `TOLERANCE`, or a value is not finite.
+    """
+    worst = 0.0
+    for one, other in zip(expected, found, strict=True):
+        if one.shape != other.shape or not (np.isfinite(one).all() and np.isfinite(other).all()):
+            raise JobFailed(f"{what}: the outputs are not finite or of another shape; the model is not kept.")
+        worst = max(worst, float(np.abs(one - other).max()))
+    if worst > TOLERANCE:
+        raise JobFailed(
+            f"{what}: probabilities differ by {worst:.2g}, allowed are {TOLERANCE:g}; the model is not kept."
+        )
+    return worst
+
+
+def as_paddle(onnx: Path, out: Path, dictionary: Path | None, inputs: Sequence[NDArray[np.float32]]) -> float:
+    """Write a network as a Paddle inference model, in a process of its own: torch and Paddle do not mix.
+
+    Args:
+        onnx: the network.
+        out: folder for the model that stock PaddleOCR loads.
+        dictionary: of a recogniser; None for a detector.
+        inputs: what both are compared on; the widest is taken.
+
+    Returns:
+        The largest difference of a probability to ONNX Runtime.
+
+    Raises:
+        JobFailed: it cannot be written, or differs too much.
+    """
+    kind = "detection" if dictionary is None else "recognition"
+    with tempfile.TemporaryDirectory() as temporary:
+        samples = Path(temporary) / "samples.npy"
+        np.save(samples, max(inputs, key=lambda one: one.shape[-1]))
+        command = [sys.executable, "-m", "drawops_training.paddle_model", "--kind", kind, "--json"]
+        command += ["--onnx", str(onnx), "--out", str(out), "--samples", str(samples)]
+        if dictionary is not None:
+            command += ["--dictionary", str(dictionary)]
+        environment = {**os.environ, "GLOG_minloglevel": "2"}
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+        if done.returncode:
+            last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+            raise JobFailed(f"The {out.name} network cannot be written for PaddleOCR: {last[:400]}")
+        return float(json.loads(done.stdout.strip().splitlines()[-1])["difference"])
+
+
+def calibrated(
+    model: Model, folder: Path, channel: Channel, examples: Examples, threads: int
+) -> tuple[Calibration | None, str]:
+    """The candidate's calibration and a sentence about it.
+
+    Fitted on the val pages when enough texts are read there, right and wrong; else the parent's.
+    """
+    parent = model.manifest.calibration
+    rows: list[NDArray[np.float64]] = []
+    right: list[bool] = []
+    reader = Reader(folder, threads)
+    for page in examples.val_pages:
+        if page.image.page != 1:
+            continue  # the reader reads files from their first page
+        labels = channel.labels(page)
+        reading, features = reader.read_with_features(channel.file(page))
+        truth = [
+            Label(one.text, (one.points[0], one.points[1], one.points[2], one.points[3]))
+            for one in labels.labels
+            if len(one.points) == 4
+        ]
+        matching = match(truth, reading.pages[0].texts)
+        correct = {column for _, column in matching.correct}
+        for column, text in enumerate(matching.predictions):
+            if text.id in features:
+                rows.append(np.asarray(features[text.id]))
+                right.append(column in correct)
+        if len(right) >= 20 * ENOUGH_TEXTS:
+            break
+    wrong = right.count(False)
+    if len(right) < ENOUGH_TEXTS or wrong < ENOUGH_WRONG:
+        return parent, (
+            f"calibration kept from the parent: {len(right)} texts on val pages, {wrong} of them wrong; "
+            f"{ENOUGH_TEXTS} and {ENOUGH_WRONG} are needed"
+        )
+    measured = np.array(rows).reshape(-1, len(FEATURES))
+    return fit(measured, np.array(right)), f"calibration fitted on {len(right)} texts of val pages"
+
+
+def describe(folder: Path, tuned: Manifest, **changes: Any) -> Manifest:  # noqa: ANN401
+    """Write the candidate's manifest; what is not changed is the parent's."""
+    thresholds: Thresholds = tuned.thresholds
     return artifact.write_manifest(
-        folder,
-        name=task.model_name,
-        version=task.model_version,
-        parent=f"{parent.manifest.name}/{parent.manifest.version}",
-        preprocessing=parent.manifest.preprocessing,
-        thresholds=parent.manifest.thresholds,
-        calibration=parent.manifest.calibration,
-        training=training,
+        folder, **{"preprocessing": tuned.preprocessing, "thresholds": thresholds, **changes}
     )
-
-
-def _last(text: str) -> str:
-    lines = [line for line in text.strip().splitlines() if line.strip()]
-    return lines[-1][:300] if lines else "it said nothing"

@@ -9,7 +9,7 @@ are widened when a graph is loaded and narrowed again by `save(path, half=True)`
 """
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +93,31 @@ class Graph(nn.Module):
         else:
             self._constants[name] = tensor
 
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Graph":
+        """Move to a device: constants that are numbers of pictures too; shapes are reckoned on the CPU."""
+        super()._apply(fn, recurse)
+        self._constants = {
+            name: fn(one) if one.is_floating_point() else one for name, one in self._constants.items()
+        }
+        return self
+
+    def extend(self, characters: list[str]) -> None:
+        """Append classes to the head of a recogniser, in front of the space, which stays the last class.
+
+        A new class begins as the average of all characters: unlikely, and quickly learnt.
+        """
+        for name in self.head()[1:]:
+            old = self.tensor(name)
+            value = old.detach()
+            new = value[..., 1:-1].mean(dim=-1, keepdim=True).expand(*value.shape[:-1], len(characters))
+            old.data = torch.cat((value[..., :-1], new, value[..., -1:]), dim=-1)
+        self.characters = [*self.characters, *characters]
+        for one in self._model.metadata_props:
+            if one.key == "character":
+                one.value = "\n".join(self.characters) + "\n"
+        del self._model.graph.value_info[:]
+        self._model.graph.output[0].type.tensor_type.shape.dim[-1].dim_value += len(characters)
+
     def tensor(self, name: str) -> nn.Parameter:
         """The parameter that holds a tensor of the graph.
 
@@ -107,45 +132,13 @@ class Graph(nn.Module):
         bias = next(node for node in self._nodes if node[0] is torch.add and product[2][0] in node[1])
         return product[1][0], product[1][1], next(name for name in bias[1] if name != product[2][0])
 
-    def before_first_product(self) -> list[nn.Parameter]:
-        """Parameters of everything in front of the first matrix product: the convolutional backbone."""
-        found: dict[int, nn.Parameter] = {}
-        for run, names, _, _ in self._nodes:
-            if run is _matmul:
-                break
-            for name in names:
-                if name in self._places:
-                    one = self.get_parameter(self._places[name])
-                    found[id(one)] = one
-        return list(found.values())
-
-    def extend(self, characters: Sequence[str]) -> None:
-        """Let the dictionary grow: classes behind its end, in front of the space, which stays the last.
-
-        A new class begins as the mean of all others, with a bias that keeps it silent.
-        """
-        if not characters:
-            return
-        _, weight_name, bias_name = self.head()
-        count = len(characters)
-        with torch.no_grad():
-            weight, bias = self.tensor(weight_name).detach(), self.tensor(bias_name).detach()
-            fresh = weight[:, 1:].mean(dim=1, keepdim=True).expand(-1, count)
-            silent = bias[1:].min().expand(count)
-            wider = torch.cat([weight[:, :-1], fresh, weight[:, -1:]], dim=1)
-            longer = torch.cat([bias[:-1], silent, bias[-1:]])
-        self._replace(weight_name, wider)
-        self._replace(bias_name, longer)
-        self.characters = [*self.characters, *characters]
-        for entry in self._model.metadata_props:
-            if entry.key == "character":
-                entry.value = "\n".join(self.characters) + "\n"
-        for axis in self._model.graph.output[0].type.tensor_type.shape.dim:
-            if axis.dim_value == len(bias):
-                axis.dim_value = len(longer)
-
-    def _replace(self, name: str, value: Tensor) -> None:
-        self.register_parameter(self._places[self._same.get(name, name)], nn.Parameter(value.clone()))
+    def backbone(self) -> list[str]:
+        """Names of the parameters in front of the first matrix product: convolutions mostly."""
+        first = next(
+            (index for index, node in enumerate(self._nodes) if node[0] is _matmul), len(self._nodes)
+        )
+        before = {name for _, names, _, _ in self._nodes[:first] for name in names}
+        return [place for name, place in self._places.items() if name in before]
 
     def forward(self, picture: Tensor, until: str | None = None) -> Tensor:
         """Run the graph.
@@ -191,7 +184,7 @@ class Graph(nn.Module):
         holders = _holders(model.graph)
         for name, attribute in self._places.items():
             holder = holders[name]
-            value = self.get_parameter(attribute).detach().cpu().contiguous().numpy()
+            value = self.get_parameter(attribute).detach().contiguous().cpu().numpy()
             holder.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(value), holder.name))
         if half:
             _narrow(model.graph, self._places)

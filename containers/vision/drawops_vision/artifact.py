@@ -267,7 +267,8 @@ def unpack_verified(archive: Path, folder: Path) -> Manifest:
     manifest = verify(folder)
     if strangers := sorted(unpacked - {MANIFEST, *manifest.sha256}):
         raise Misconfigured(
-            f"{archive.name} holds {', '.join(strangers)}, which its manifest does not name; copy it again."
+            f"{archive.name} holds {', '.join(strangers)}, which its manifest does not vouch for; "
+            "copy it again."
         )
     return manifest
 

@@ -63,6 +63,19 @@ class Hyperparameters(Contract):
         return {name: str(value) for name, value in self.model_dump(mode="json").items()}
 
 
+METRIC_DEFINITIONS: tuple[dict[str, str], ...] = tuple(
+    {"Name": name, "Regex": rf"metric {name}=([0-9.eE+-]+)"}
+    for name in (
+        "recognition:loss",
+        "recognition:val_cer",
+        "recognition:val_exact",
+        "detection:loss",
+        "progress:percent",
+    )
+)
+"""`AlgorithmSpecification.MetricDefinitions` of CreateTrainingJob: what the program `train` prints."""
+
+
 class ModelRef(Contract):
     """A model artifact and where it is registered."""
 
