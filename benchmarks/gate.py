@@ -147,7 +147,7 @@ def judged(names: Iterable[str], options: argparse.Namespace, allowances: Allowa
                 continue
             if ready is None:
                 opened = judge.open_approved(approved, run, scratch / "approved")
-                ready = judge.prepare(run, opened, dataset, lettering, allowances, _quietly, threads)
+                ready = judge.prepare(run, opened, dataset, lettering, allowances, threads)
             changed = candidates / name
             archive = scratch / "candidate.tar.gz"
             packed(approved, changed if changed.is_dir() else None, archive, name)

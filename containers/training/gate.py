@@ -47,8 +47,7 @@ def run(root: Path, say: Callable[[str], None]) -> judge.Findings:
     approved, candidate = (_present(given / side / ARCHIVE) for side in ("approved", "candidate"))
     with tempfile.TemporaryDirectory() as scratch:
         opened = judge.open_approved(approved, training, Path(scratch) / "approved")
-        ready = judge.prepare(training, opened, given / "dataset", LETTERING, allowances, say)
-        say("the approved model has read everything")
+        ready = judge.prepare(training, opened, given / "dataset", LETTERING, allowances)
         found = judge.judge(
             training,
             ready,

@@ -38,8 +38,11 @@ class Job:
     @property
     def verdict(self) -> Verdict:
         folder = self.root / "processing" / "output" / "verdict"
-        assert (folder / "verdict.html").stat().st_size > 5000
-        return Verdict.model_validate_json((folder / "verdict.json").read_bytes())
+        verdict = Verdict.model_validate_json((folder / "verdict.json").read_bytes())
+        page = (folder / "verdict.html").read_text(encoding="utf-8")
+        assert f"<b>{verdict.outcome.value}</b>" in page
+        assert all(f"<b>{reason.code.value}</b>" in page for reason in verdict.reasons)
+        return verdict
 
     @property
     def message(self) -> str:

@@ -55,7 +55,7 @@ class Findings:
 
 @dataclass
 class Approved:
-    """The approved model with what it read: a benchmark of many candidates reads with it once."""
+    """The approved model and what both read: for many candidates it reads only once."""
 
     side: Side
     pages: list[GatePage]
@@ -88,14 +88,12 @@ def prepare(
     dataset: Path,
     lettering: Lettering,
     allowances: Allowances,
-    done: Progress,
     threads: int = 0,
 ) -> Approved:
-    """Load pages, draw general words, and read all with the approved model."""
+    """Load pages and draw general words; nothing is read before a candidate is worth reading with."""
     pages = of_version(dataset, run)
     drawn = general(lettering, opened.model.classes[1:-1], run.run_id, allowances.groups)
-    side = Side(opened, threads).read(pages, drawn.lines, done)
-    return Approved(side, pages, drawn)
+    return Approved(Side(opened, threads), pages, drawn)
 
 
 def judge(
@@ -181,7 +179,8 @@ def _reading(
     done: Progress,
     threads: int,
 ) -> list[GateReason]:
-    """Read everything with the candidate, and compare."""
+    """Read everything with both models, and compare."""
+    approved.side.read(approved.pages, approved.general.lines, done)
     try:
         side = Side(opened, threads).read(approved.pages, approved.general.lines, done)
     except (DrawopsError, OSError):
