@@ -21,7 +21,7 @@ LINES = 60
 
 
 def main(model: Path, out: Path) -> None:
-    reader = Recogniser(Model.load(model), threads=1)
+    reader = Recogniser(Model(model), threads=1)
     sheet = sheets.generate(seed=5, size="A3", dpi=200, hard=False)
     page = cv2.cvtColor(sheet.image, cv2.COLOR_GRAY2BGR)
     truth = sheet.truth[:LINES]

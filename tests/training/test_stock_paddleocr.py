@@ -1,6 +1,8 @@
 """What was trained can be taken to PaddleOCR as its users have it: same strings from the same pictures."""
 
+import itertools
 import json
+import math
 import os
 import subprocess
 import sys
@@ -11,6 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import yaml
 from drawops_training import paddle_model
@@ -101,19 +104,38 @@ def test_the_vocabulary_arrives_whole_and_in_order(released: Path, recognition: 
     assert settings["PostProcess"]["character_dict"] == expected
 
 
+def _served(released: Path, crops: list[NDArray[np.uint8]]) -> list[str]:
+    """The served file's strings when crops are padded as PaddleX pads them: at least to 320 pixels."""
+    session = onnxruntime.InferenceSession(released / "rec.onnx", providers=["CPUExecutionProvider"])
+    characters = (released / "dictionary.txt").read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    classes = ["", *characters, " "]
+    texts = []
+    for picture in crops:
+        ratio = picture.shape[1] / picture.shape[0]
+        columns = int(HEIGHT * max(320 / HEIGHT, ratio))
+        width = min(columns, math.ceil(HEIGHT * ratio))
+        blob = np.zeros((1, 3, HEIGHT, columns), np.float32)
+        blob[0, :, :, :width] = cv2.resize(picture, (width, HEIGHT)).transpose(2, 0, 1) / 127.5 - 1
+        best = np.asarray(session.run(None, {session.get_inputs()[0].name: blob})[0])[0].argmax(1)
+        texts.append("".join(classes[one] for one, _ in itertools.groupby(best)))
+    return texts
+
+
 def test_stock_text_recognition_reads_what_drawops_reads(
-    drawn: Path, crops: list[NDArray[np.uint8]], recognition: tuple[Path, float]
+    released: Path, drawn: Path, crops: list[NDArray[np.uint8]], recognition: tuple[Path, float]
 ) -> None:
     from paddleocr import TextRecognition
 
     stock = TextRecognition(model_name=paddle_model.MODEL_NAMES["recognition"], model_dir=str(recognition[0]))
     # One at a time, as in a batch the widest line decides on everyone's padding.
     found = [one["rec_text"] for picture in crops for one in stock.predict(picture, batch_size=1)]
+    assert len(found) >= 40
+    assert found == _served(released, crops)
+    # drawops pads to a multiple of 32, PaddleX to 320: short lines may read differently.
     ours = [one["read"] for one in json.loads((drawn / "lines.json").read_text(encoding="utf-8"))]
     different = [(a, b) for a, b in zip(ours, found, strict=True) if a != b]
     print(f"{len(ours) - len(different)} of {len(ours)} strings equal; different: {different}")
-    assert len(ours) >= 40
-    assert len(different) <= len(ours) * 0.05
+    assert len(different) <= len(ours) * 0.1
 
 
 def test_the_stock_pipeline_reads_a_sheet_with_both_exports(
@@ -185,7 +207,7 @@ def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
 
 def test_a_dictionary_of_another_model_is_refused(released: Path, tmp_path: Path) -> None:
     (tmp_path / "short.txt").write_text("a\nb\n", encoding="utf-8")
-    with pytest.raises(ValueError, match="18710 classes .* names 4"):
+    with pytest.raises(ValueError, match=r"18710 classes .* names 4"):
         paddle_model.export(
             released / "rec.onnx", tmp_path / "out", kind="recognition", dictionary=tmp_path / "short.txt"
         )

@@ -68,8 +68,8 @@ def export(
         The largest absolute difference between the outputs on the samples.
 
     Raises:
-        ValueError: the graph has an operation that is not in `OPERATIONS`, dictionary and network disagree, or
-            the outputs differ by more than `TOLERANCE`.
+        ValueError: the graph has an operation that is not in `OPERATIONS`, dictionary and network disagree,
+            or the outputs differ by more than `TOLERANCE`.
     """
     if samples is None:
         samples = np.random.default_rng(0).uniform(-1, 1, SAMPLE_SHAPES[kind]).astype(np.float32)
@@ -86,8 +86,8 @@ def export(
             named = len(settings["PostProcess"]["character_dict"]) + 2
             if classes != named:
                 raise ValueError(
-                    f"{onnx_file.name} tells {classes} classes apart, but the dictionary names {named} with the "
-                    "blank and the space: take the dictionary of the same model version"
+                    f"{onnx_file.name} tells {classes} classes apart, but the dictionary names {named} with "
+                    "the blank and the space: take the dictionary of the same model version"
                 )
         (made / f"{STEM}.yml").write_text(_yaml(settings), encoding="utf-8")
         difference = _difference(onnx_file, made, samples)
@@ -150,7 +150,7 @@ def _settings(kind: Kind, characters: list[str]) -> dict[str, Any]:
 
 
 def _yaml(settings: dict[str, Any]) -> str:
-    """JSON, which is YAML once escaped what YAML takes for the end of a line or does not print (YAML 1.2, 5.1)."""
+    """JSON, which is YAML once line ends of YAML and what it does not print are escaped (YAML 1.2, 5.1)."""
     text = json.dumps(settings, ensure_ascii=False, indent=1)
     return (
         re.sub("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]", lambda one: f"\\u{ord(one[0]):04x}", text) + "\n"
@@ -184,7 +184,7 @@ def _static() -> Iterator[None]:
 
 
 def _run(model: onnx.ModelProto, picture: Any, name: str) -> tuple[Any, dict[str, NDArray[np.float32]]]:
-    """Put every operation of the graph into the current program; returns its output and its parameters' values.
+    """Put every operation of the graph into the current program; returns its output and parameters' values.
 
     Shapes are numpy arrays of whole numbers and, for an axis that is not known yet, of Paddle values, so that
     as much as possible of a shape stays known.
