@@ -2,7 +2,7 @@
 
     python tests/training/drawn_lines.py MODEL_FOLDER OUT
 
-Runs in the environment of `make setup`: PaddleOCR pins an OpenCV with which drawops_vision cannot be installed.
+Runs in the environment of `make setup`: PaddleX pins an OpenCV with which drawops_vision cannot be installed.
 Writes OUT/line-000.png … (upright crops, BGR), OUT/lines.json (what stands there, what drawops reads), and
 OUT/sheet.png.
 """
