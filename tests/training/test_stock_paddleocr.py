@@ -220,11 +220,25 @@ def test_characters_that_yaml_takes_for_the_end_of_a_line_survive() -> None:
     assert settings["PostProcess"]["character_dict"] == characters
 
 
+def _command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "drawops_training.paddle_model", "--json", *arguments]
+    folder = ROOT / "containers" / "training"
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_the_command_answers_with_json_and_nothing_else(released: Path, tmp_path: Path) -> None:
+    out = tmp_path / "det"
+    run = _command("--kind", "detection", "--onnx", str(released / "det.onnx"), "--out", str(out))
+    assert run.returncode == 0, run.stderr
+    answer = json.loads(run.stdout)
+    assert 0 < answer["difference"] <= paddle_model.TOLERANCE
+    assert (out / "inference.pdiparams").exists()
+
+
 def test_the_command_says_in_one_line_what_is_wrong(released: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "drawops_training.paddle_model", "--kind", "recognition"]
-    files = ["--onnx", str(released / "rec.onnx"), "--out", str(tmp_path / "rec"), "--json"]
-    run = subprocess.run(
-        [*command, *files], cwd=ROOT / "containers" / "training", capture_output=True, text=True, check=False
+    run = _command(
+        "--kind", "recognition", "--onnx", str(released / "rec.onnx"), "--out", str(tmp_path / "r")
     )
     assert run.returncode == 1
+    assert not run.stdout
     assert run.stderr.splitlines()[-1] == "error: recognition needs a dictionary: name it with --dictionary"
