@@ -8,8 +8,8 @@ import pytest
 
 BASELINE = Path(__file__).parents[2] / ".drawops" / "cache" / "baseline-model.tar.gz"
 
-# `make test` runs in an environment without torch and onnx (containers/training/requirements.in says why),
-# and stock PaddleOCR has one without torch.
+# `make test` runs in an environment without torch and onnx (containers/training/requirements.in says why);
+# stock PaddleOCR has one without torch.
 STOCK = "test_stock_paddleocr.py"
 if find_spec("torch") and find_spec("onnx"):
     collect_ignore_glob = [STOCK]

@@ -2,7 +2,7 @@
 
     python tests/training/drawn_lines.py MODEL_FOLDER OUT
 
-Runs in the environment of `make setup`: PaddleOCR pins an OpenCV that drawops_vision does not take.
+Runs in the environment of `make setup`: PaddleX pins an OpenCV with which drawops_vision cannot be installed.
 Writes OUT/line-000.png … (upright crops, BGR), OUT/lines.json (what stands there, what drawops reads), and
 OUT/sheet.png.
 """
@@ -21,7 +21,7 @@ LINES = 60
 
 
 def main(model: Path, out: Path) -> None:
-    reader = Recogniser(Model.load(model), threads=1)
+    reader = Recogniser(Model(model), threads=1)
     sheet = sheets.generate(seed=5, size="A3", dpi=200, hard=False)
     page = cv2.cvtColor(sheet.image, cv2.COLOR_GRAY2BGR)
     truth = sheet.truth[:LINES]

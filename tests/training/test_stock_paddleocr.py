@@ -1,6 +1,8 @@
 """What was trained can be taken to PaddleOCR as its users have it: same strings from the same pictures."""
 
+import itertools
 import json
+import math
 import os
 import subprocess
 import sys
@@ -11,6 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import yaml
 from drawops_training import paddle_model
@@ -101,19 +104,38 @@ def test_the_vocabulary_arrives_whole_and_in_order(released: Path, recognition: 
     assert settings["PostProcess"]["character_dict"] == expected
 
 
+def _served(released: Path, crops: list[NDArray[np.uint8]]) -> list[str]:
+    """The served file's strings when crops are padded as PaddleX pads them: at least to 320 pixels."""
+    session = onnxruntime.InferenceSession(released / "rec.onnx", providers=["CPUExecutionProvider"])
+    characters = (released / "dictionary.txt").read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    classes = ["", *characters, " "]
+    texts = []
+    for picture in crops:
+        ratio = picture.shape[1] / picture.shape[0]
+        columns = int(HEIGHT * max(320 / HEIGHT, ratio))
+        width = min(columns, math.ceil(HEIGHT * ratio))
+        blob = np.zeros((1, 3, HEIGHT, columns), np.float32)
+        blob[0, :, :, :width] = cv2.resize(picture, (width, HEIGHT)).transpose(2, 0, 1) / 127.5 - 1
+        best = np.asarray(session.run(None, {session.get_inputs()[0].name: blob})[0])[0].argmax(1)
+        texts.append("".join(classes[one] for one, _ in itertools.groupby(best)))
+    return texts
+
+
 def test_stock_text_recognition_reads_what_drawops_reads(
-    drawn: Path, crops: list[NDArray[np.uint8]], recognition: tuple[Path, float]
+    released: Path, drawn: Path, crops: list[NDArray[np.uint8]], recognition: tuple[Path, float]
 ) -> None:
     from paddleocr import TextRecognition
 
     stock = TextRecognition(model_name=paddle_model.MODEL_NAMES["recognition"], model_dir=str(recognition[0]))
     # One at a time, as in a batch the widest line decides on everyone's padding.
     found = [one["rec_text"] for picture in crops for one in stock.predict(picture, batch_size=1)]
+    assert len(found) >= 40
+    assert found == _served(released, crops)
+    # drawops pads to a multiple of 32, PaddleX to 320: short lines may read differently.
     ours = [one["read"] for one in json.loads((drawn / "lines.json").read_text(encoding="utf-8"))]
     different = [(a, b) for a, b in zip(ours, found, strict=True) if a != b]
     print(f"{len(ours) - len(different)} of {len(ours)} strings equal; different: {different}")
-    assert len(ours) >= 40
-    assert len(different) <= len(ours) * 0.05
+    assert len(different) <= len(ours) * 0.1
 
 
 def test_the_stock_pipeline_reads_a_sheet_with_both_exports(
@@ -198,11 +220,25 @@ def test_characters_that_yaml_takes_for_the_end_of_a_line_survive() -> None:
     assert settings["PostProcess"]["character_dict"] == characters
 
 
+def _command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "drawops_training.paddle_model", "--json", *arguments]
+    folder = ROOT / "containers" / "training"
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_the_command_answers_with_json_and_nothing_else(released: Path, tmp_path: Path) -> None:
+    out = tmp_path / "det"
+    run = _command("--kind", "detection", "--onnx", str(released / "det.onnx"), "--out", str(out))
+    assert run.returncode == 0, run.stderr
+    answer = json.loads(run.stdout)
+    assert 0 < answer["difference"] <= paddle_model.TOLERANCE
+    assert (out / "inference.pdiparams").exists()
+
+
 def test_the_command_says_in_one_line_what_is_wrong(released: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "drawops_training.paddle_model", "--kind", "recognition"]
-    files = ["--onnx", str(released / "rec.onnx"), "--out", str(tmp_path / "rec"), "--json"]
-    run = subprocess.run(
-        [*command, *files], cwd=ROOT / "containers" / "training", capture_output=True, text=True, check=False
+    run = _command(
+        "--kind", "recognition", "--onnx", str(released / "rec.onnx"), "--out", str(tmp_path / "r")
     )
     assert run.returncode == 1
+    assert not run.stdout
     assert run.stderr.splitlines()[-1] == "error: recognition needs a dictionary: name it with --dictionary"

@@ -11,9 +11,11 @@ the same libraries in different versions.
 
 import argparse
 import contextlib
+import ctypes
 import json
 import math
 import operator
+import os
 import re
 import shutil
 import sys
@@ -150,7 +152,7 @@ def _settings(kind: Kind, characters: list[str]) -> dict[str, Any]:
 
 
 def _yaml(settings: dict[str, Any]) -> str:
-    """JSON, which is YAML once what YAML takes for the end of a line is escaped (YAML 1.2, 5.1)."""
+    """JSON, which is YAML once line ends of YAML and what it does not print are escaped (YAML 1.2, 5.1)."""
     text = json.dumps(settings, ensure_ascii=False, indent=1)
     return (
         re.sub("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]", lambda one: f"\\u{ord(one[0]):04x}", text) + "\n"
@@ -451,6 +453,21 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
 }
 
 
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Send to standard error what Paddle's C++ writes to standard output, which is for the answer."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        # C++ keeps lines back when the output is no terminal; they must not follow later.
+        ctypes.CDLL(None).fflush(None)
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """The command; 0 when the export is written, 1 with one line on what is wrong."""
     parser = argparse.ArgumentParser(
@@ -465,10 +482,11 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     begun = time.monotonic()
     try:
-        samples = None if given.samples is None else np.load(given.samples).astype(np.float32)
-        difference = export(
-            given.onnx, given.out, kind=given.kind, dictionary=given.dictionary, samples=samples
-        )
+        with _quiet():
+            samples = None if given.samples is None else np.load(given.samples).astype(np.float32)
+            difference = export(
+                given.onnx, given.out, kind=given.kind, dictionary=given.dictionary, samples=samples
+            )
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
