@@ -46,6 +46,7 @@ class ConsiderSettings(TrainingPolicy):
     catalog_table: str
     model_package_group: str
     endpoint_name: str
+    training_iterations: int = Field(default=400, ge=1, description="Of runs that nobody asked for.")
 
 
 class Cause(BaseModel):
@@ -252,7 +253,9 @@ class Considerer:
             parent=approved.model,
             candidate_name=approved.model.name,
             candidate_version=candidate_version(approved.model.version, name),
-            hyperparameters=request.hyperparameters,
+            hyperparameters=request.hyperparameters
+            if by_person
+            else request.hyperparameters.model_copy(update={"iterations": self.settings.training_iterations}),
             trigger=request.trigger,
             reason=request.reason,
             request=request.request,
