@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
-from drawops_training import lines, recogniser
+from drawops_training import learning, lines, recogniser
 from drawops_training.graph import Graph
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
@@ -206,16 +206,16 @@ def tuned(
     path: Path, out: Path, iterations: int, rate: float, seed: int, crops: tuple[Path, str] | None = None
 ) -> None:
     """Write a recogniser that has really been trained."""
-    usual, pool, warm_up = lines.lines, recogniser.POOL, recogniser.WARM_UP
+    usual, pool, warm_up = lines.lines, recogniser.POOL, learning.WARM_UP
     if crops is not None:
         lines.lines = of_crops(*crops)  # type: ignore[assignment]
     recogniser.POOL = 300  # few iterations need few lines, and a short warm-up
-    recogniser.WARM_UP = 3 if crops is not None else warm_up
+    learning.WARM_UP = 3 if crops is not None else warm_up
     try:
         graph = Graph(path)
         recogniser.train(graph, iterations, rate, seed, iterations, lambda: graph.save(out, half=True))
     finally:
-        lines.lines, recogniser.POOL, recogniser.WARM_UP = usual, pool, warm_up
+        lines.lines, recogniser.POOL, learning.WARM_UP = usual, pool, warm_up
 
 
 def plant(model: Path, out: Path, crops: Path | None) -> None:
