@@ -57,7 +57,7 @@ test: lint types ## lint, types and the whole test suite, local cloud included
 	@$(NO_MAKE) exec $(IN_VENV)/python -m pytest --ignore=tests/unit --durations=15
 
 test-training: $(TRAINING)/drawops-setup $(STOCK)/drawops-setup $(BASELINE) ## what needs torch or PaddleOCR, in environments of their own (5 and 1 GB on Linux)
-	@$(TRAINING)/bin/mypy containers/training/drawops_training
+	@$(TRAINING)/bin/mypy --follow-imports=silent containers/training/drawops_training
 	@$(TRAINING)/bin/python -m pytest --confcutdir=tests/training -m training tests/training --durations=5
 	@$(STOCK)/bin/python -m pytest --confcutdir=tests/training -m training tests/training/test_stock_paddleocr.py --durations=5
 

@@ -69,7 +69,8 @@ def demo_learning(
 
     Sheets lettered in joined script are read, corrected by scripted annotators who mistype one text in fifty,
     and become a dataset version; the rest happens as on AWS, by events. Sheets that nobody trained on are
-    read before and after. Takes 20 to 30 minutes on two cores; the first run installs 6 GB. Nothing is left
+    read before and after. If the gate finds that something was forgotten, the demo ends there and says what.
+    Takes 20 to 30 minutes on two cores; the first run installs 6 GB. Nothing is left
     running, whatever ends it.
 
     \b

@@ -414,6 +414,8 @@ REFUSALS: dict[str, tuple[str, str, str]] = {
 REQUESTS = {
     "http/list_tasks.json": ("AnswerLabelingApiFunction", 401),
     "http/get_console_file.json": ("ServeConsoleFunction", 200),
+    "http/show_approval.json": ("AnswerApprovalFunction", 410),
+    "http/decide_approval.json": ("AnswerApprovalFunction", 410),
 }
 # Not the input of a function: what the upload queue wraps, and what workflows send.
 NOT_INVOKED = {
@@ -442,6 +444,23 @@ DEPLOYMENT = {
     "drawops/model_deployed.json",
     "drawops/deployment_failed.json",
 }
+# Steps of a training run, and what asks for one: see tests/contract/local_cloud/test_training_workflow.py.
+LEARNING = {
+    "command/consider_training.json",
+    "schedule/consider_training.json",
+    "schedule/reconcile_trainings.json",
+    "sagemaker/training_job_completed.json",
+    "sagemaker/training_job_failed.json",
+    "sagemaker/processing_job_completed.json",
+    "workflow/prepare_training.json",
+    "workflow/start_training_job.json",
+    "workflow/start_gate_job.json",
+    "workflow/register_candidate.json",
+    "workflow/fail_training.json",
+    "drawops/candidate_registered.json",
+    "drawops/candidate_rejected.json",
+    "drawops/training_failed.json",
+}
 
 
 @pytest.mark.parametrize("sample", ANSWERS)
@@ -467,7 +486,7 @@ def test_a_sample_request_is_answered(stack: Stack, sample: str) -> None:
 
 
 def test_every_sample_event_is_tried() -> None:
-    tried = {*ANSWERS, *REFUSALS, *REQUESTS, *NOT_INVOKED, *GROUND_TRUTH, *DEPLOYMENT}
+    tried = {*ANSWERS, *REFUSALS, *REQUESTS, *NOT_INVOKED, *GROUND_TRUTH, *DEPLOYMENT, *LEARNING}
     assert {path.relative_to(EVENTS).as_posix() for path in EVENTS.rglob("*.json")} == tried
 
 

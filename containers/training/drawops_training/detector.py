@@ -153,7 +153,8 @@ class Tuning(Learning):
         hardest = (entropy * negative).flatten().topk(max(1, wanted)).values
         mean = ((entropy * positive).sum() + hardest.sum()) / (positive.sum() + wanted + 1e-6)
         dice = 1 - 2 * (probability * positive).sum() / ((probability * counts).sum() + positive.sum() + 1e-6)
-        return 5 * mean + dice
+        total: torch.Tensor = 5 * mean + dice
+        return total
 
     def learn(self, batch: Batch) -> float:
         """Learn from a batch; returns its loss."""

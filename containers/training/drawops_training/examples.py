@@ -72,7 +72,8 @@ class Channel:
         """
         self._folder = folder
         self.manifest = self._manifest(project, version)
-        self.parent = self._manifest(project, parent_version) if parent_version else None
+        parent = self._manifest(project, parent_version) if parent_version else None
+        self._known = {(page.page_id, page.labels_sha256) for page in (parent.pages if parent else ())}
 
     def _manifest(self, project: str, version: str) -> DatasetManifest:
         data = self._bytes(DatasetKeys(project).manifest(version), None)
@@ -122,8 +123,7 @@ class Channel:
 
     def known(self, page: PageEntry) -> bool:
         """Whether the parent model was trained on this page with these labels."""
-        pages = self.parent.pages if self.parent else ()
-        return any(one.page_id == page.page_id and one.labels_sha256 == page.labels_sha256 for one in pages)
+        return (page.page_id, page.labels_sha256) in self._known
 
 
 def crops(channel: Channel, padding: float, seed: int, check: Callable[[], None]) -> Examples:
@@ -140,6 +140,7 @@ def crops(channel: Channel, padding: float, seed: int, check: Callable[[], None]
         raise Misconfigured(
             f"Dataset version {channel.manifest.version} has no page in the training split; label more pages."
         )
+    cut: list[PageEntry] = []
     for page in pages:
         check()
         labels = channel.labels(page)
@@ -155,6 +156,7 @@ def crops(channel: Channel, padding: float, seed: int, check: Callable[[], None]
                     f"{page.name}: {error}"
                 ) from error
             continue
+        cut.append(page)
         name = "val" if page.split is Split.VAL else "replay" if channel.known(page) else "new"
         found[name] += _of_page(pixels, labels, page.source, padding, skipped)
     if not found["new"]:  # nothing that the parent has not seen: then all of it is what is learnt
@@ -173,8 +175,8 @@ def crops(channel: Channel, padding: float, seed: int, check: Callable[[], None]
         tuple(found["new"]),
         tuple(found["replay"]),
         tuple(found["val"]),
-        tuple(page for page in pages if page.split is Split.VAL),
-        tuple(page for page in pages if page.split is Split.TRAIN),
+        tuple(page for page in cut if page.split is Split.VAL),
+        tuple(page for page in cut if page.split is Split.TRAIN),
         skipped,
     )
 

@@ -105,6 +105,8 @@ class Order:
             given: dict[str, str] = json.loads(file.read_text("utf-8"))
         except FileNotFoundError:
             raise Misconfigured(f"{file} is missing; a training job has hyperparameters.") from None
+        except ValueError as error:
+            raise Misconfigured(f"{file.name} is not JSON: {error}.") from error
         given = {name: value for name, value in given.items() if not name.startswith("sagemaker_")}
         names = ("project", "dataset_version", "parent_version", "model_name", "model_version", "run_id")
         own = {name: given.pop(name, "") for name in names}
@@ -250,7 +252,9 @@ class Job:
             metrics: dict[str, float] = {}
             courses: dict[str, Any] = {}
             fingerprint = hashlib.sha256(
-                json.dumps([order.dataset_version, parent.sha256, settings.as_strings()]).encode()
+                json.dumps(
+                    [order.dataset_version, order.parent_version, parent.sha256, settings.as_strings()]
+                ).encode()
             ).hexdigest()
             out = Path(temporary) / "model"
             out.mkdir()
@@ -358,7 +362,8 @@ class Job:
                         f"no better for {course.bad_looks} looks: stopped early at {tuning.step}", flush=True
                     )
                     course.finished = True
-            if tuning.step % settings.checkpoint_every == 0 or course.finished:
+            last = course.finished or tuning.step == settings.iterations
+            if tuning.step % settings.checkpoint_every == 0 or last:
                 save()
         if val:
             for one, value in zip(tuning.averages, best, strict=True):
@@ -409,7 +414,7 @@ class Job:
             if tuning.step % EVERY == 0 or tuning.step == settings.detection_iterations:
                 self._progress("detection", tuning.step, settings.detection_iterations, started, first)
                 metric("detection:loss", float(np.mean(losses[-EVERY:])))
-            if tuning.step % settings.checkpoint_every == 0:
+            if tuning.step % settings.checkpoint_every == 0 or tuning.step == settings.detection_iterations:
                 checkpoint.save({"tuning": tuning.state(), "losses": losses})
         with tuning.averaged():
             model.save(out / artifact.DETECTION)
@@ -529,7 +534,7 @@ def main() -> int:
     try:
         Job(root, stop).run()
     except Stopped:
-        print("stopped; a checkpoint is written", flush=True)
+        print("stopped; the next start goes on from the last checkpoint", flush=True)
         return STOPPED
     except Exception as error:  # noqa: BLE001 - the border of the program: the reason goes to a file, the rest to the log
         traceback.print_exc()

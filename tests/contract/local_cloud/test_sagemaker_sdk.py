@@ -4,6 +4,7 @@ import json
 import subprocess
 from pathlib import Path
 
+import pytest
 from drawops_local import credentials, environments
 from drawops_local.cloud import Cloud
 
@@ -17,6 +18,7 @@ SageMaker: {PythonSDK: {Modules: {TelemetryOptOut: true}}}
 """
 
 
+@pytest.mark.timeout(900)  # the SDK's environment is installed here
 def test_a_notebook_trains_judges_registers_approves_deploys_and_asks(
     cloud: Cloud, make: Make, name: str, tmp_path: Path
 ) -> None:

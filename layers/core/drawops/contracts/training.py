@@ -46,7 +46,7 @@ class Hyperparameters(Contract):
         default=0.25, ge=0, lt=1, description="Of the lines: pages that the parent model was trained on."
     )
     general_share: float = Field(
-        default=0.25, ge=0, lt=1, description="Of the lines: generated general words, all charset blocks."
+        default=0.5, ge=0, lt=1, description="Of the lines: generated general words, all charset blocks."
     )
     freeze: Freeze = Freeze.NOTHING
     new_characters: Literal["refuse", "extend"] = Field(

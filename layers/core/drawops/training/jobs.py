@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from pydantic import BaseModel, Field
 
 from drawops.contracts.training import (
+    METRIC_DEFINITIONS,
     ModelRef,
     Prepared,
     RunState,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         CreateProcessingJobRequestTypeDef,
         CreateTrainingJobRequestTypeDef,
         DataSourceTypeDef,
+        MetricDefinitionTypeDef,
         ProcessingInputTypeDef,
         TagTypeDef,
     )
@@ -46,8 +48,6 @@ PROCESSING = "/opt/ml/processing"
 _GIB = 2**30
 _LEAST_GIB = 30
 _MOST_GIB = 1024
-# Lines that `train` prints, `name=value` behind the step; SageMaker makes CloudWatch metrics of them.
-METRICS = ("train:loss", "val:cer", "val:accuracy", "train:lines_per_second")
 
 
 class JobSettings(BaseModel):
@@ -124,7 +124,7 @@ def training_request(
         "AlgorithmSpecification": {
             "TrainingImage": settings.training_image,
             "TrainingInputMode": "File",
-            "MetricDefinitions": [{"Name": metric, "Regex": metric_regex(metric)} for metric in METRICS],
+            "MetricDefinitions": [cast("MetricDefinitionTypeDef", each) for each in METRIC_DEFINITIONS],
         },
         "RoleArn": settings.training_role_arn,
         "HyperParameters": {
@@ -195,11 +195,6 @@ def processing_request(
         "RoleArn": settings.training_role_arn,
         "Tags": _tags(run),
     }
-
-
-def metric_regex(name: str) -> str:
-    """Finds `name=<number>` in a line of the log."""
-    return rf"{name}=([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)"
 
 
 def volume_gib(content: int) -> int:
