@@ -41,7 +41,7 @@ def test_a_notebook_trains_judges_registers_approves_deploys_and_asks(
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=840,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
