@@ -1,10 +1,7 @@
 """The first step of a deployment: hold the endpoint, and see whether there is something to deploy."""
 
-import hashlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
-
-from botocore.exceptions import ClientError
 
 from drawops.contracts.deployment import Beginning, Begun, Serving
 from drawops.contracts.training import (
@@ -22,13 +19,12 @@ from drawops.errors import Corrupt, Misconfigured, NotReady
 from drawops.intake.start import is_running
 from drawops.registry import packages
 from drawops.registry.approvals import Approvals
+from drawops.registry.artifacts import artifact_sha256
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker import SageMakerClient
     from mypy_boto3_stepfunctions import SFNClient
-
-_BLOCK = 1024 * 1024
 
 
 class Beginner:
@@ -186,17 +182,11 @@ def check_artifact(model: ModelRef, *, s3: "S3Client", data_bucket: str) -> None
         Corrupt: it is missing, or its SHA-256 differs.
     """
     where = f"{model.name} {model.version} at {model.artifact_key}"
-    try:
-        body = s3.get_object(Bucket=data_bucket, Key=model.artifact_key)["Body"]
-    except ClientError as error:
-        if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
-            raise Corrupt(f"The artifact of {where} is missing; nothing was changed.") from None
-        raise
-    digest = hashlib.sha256()
-    for block in body.iter_chunks(_BLOCK):
-        digest.update(block)
-    if digest.hexdigest() != model.artifact_sha256:
+    found = artifact_sha256(model.artifact_key, s3=s3, bucket=data_bucket)
+    if found is None:
+        raise Corrupt(f"The artifact of {where} is missing; nothing was changed.")
+    if found != model.artifact_sha256:
         raise Corrupt(
-            f"The artifact of {where} is not what was registered (SHA-256 {digest.hexdigest()[:12]}…, "
+            f"The artifact of {where} is not what was registered (SHA-256 {found[:12]}…, "
             f"registered {model.artifact_sha256[:12]}…); nothing was changed."
         )

@@ -5,7 +5,6 @@ below it. The prefix is the bucket, so a file lies in the channel's folder under
 gets to see a label or a picture of the test split; the gate none of what was trained on.
 """
 
-import hashlib
 import json
 from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ from drawops.contracts.training import ModelRef, Prepared, TrainingRun
 from drawops.datasets.versions import load_manifest
 from drawops.errors import Corrupt, NotReady
 from drawops.keys import DatasetKeys, TrainingKeys, s3_uri
+from drawops.registry.artifacts import artifact_sha256
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -28,7 +28,6 @@ GATE_SPLITS = (Split.VAL, Split.TEST)
 
 _GONE = ("404", "NoSuchKey")
 _READERS = 16
-_BLOCK = 2**20
 
 
 def prepare(run: TrainingRun, *, s3: "S3Client", bucket: str) -> Prepared:
@@ -78,20 +77,6 @@ def check_artifact(model: ModelRef, *, s3: "S3Client", bucket: str) -> None:
             f"{model.artifact_key} is not what was registered as model {model.version} (SHA-256 "
             f"{found[:12]}…, registered {model.artifact_sha256[:12]}…). Restore the object's first version."
         )
-
-
-def artifact_sha256(key: str, *, s3: "S3Client", bucket: str) -> str | None:
-    """SHA-256 of an object, read block by block; None when there is none."""
-    try:
-        body = s3.get_object(Bucket=bucket, Key=key)["Body"]
-    except ClientError as error:
-        if error.response["Error"]["Code"] in _GONE:
-            return None
-        raise
-    digest = hashlib.sha256()
-    for block in body.iter_chunks(_BLOCK):
-        digest.update(block)
-    return digest.hexdigest()
 
 
 def _check_labels(manifest: DatasetManifest) -> None:

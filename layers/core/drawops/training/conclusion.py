@@ -25,11 +25,11 @@ from drawops.errors import InvalidResult
 from drawops.intake.quarantine import message_of
 from drawops.keys import TrainingKeys, gate_job, model_artifact, s3_uri, training_job
 from drawops.labeling.invitations import Invitations
+from drawops.registry.artifacts import artifact_sha256
 from drawops.registry.card import model_card
 from drawops.registry.links import approval_link
 from drawops.registry.packages import PENDING, Package, properties, register
 from drawops.training import mail
-from drawops.training.channels import artifact_sha256
 from drawops.training.resumption import JOB_FAILED, JOB_STOPPED, stop
 from drawops.training.runs import RunStore
 
