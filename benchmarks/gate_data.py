@@ -1,29 +1,48 @@
 """A dataset version of generated sheets as the gate's job finds it on disk."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
+import numpy as np
 from drawops import keys
 from drawops.contracts.datasets import DatasetManifest, DataSource, PageEntry, PageImage, Split
 from drawops.contracts.labels import Label, LabelSource, PageLabels
 from drawops.contracts.reading import MediaType
 from drawops.contracts.training import Hyperparameters, ModelRef, TrainingRun, Trigger
 from drawops.datasets.versions import build_manifest, canonical_json
+from drawops_vision.evaluation.scoring import Labelled
 from drawops_vision.gate.judge import sha256
-from drawops_vision.sheets import Kind, Look, Sheet, generate
+from drawops_vision.sheets import Kind, Look, generate
+from numpy.typing import NDArray
 
 PROJECT = "unit-40"
 SOURCE = DataSource(name="generated", licence="Apache-2.0")
 LOOKS = (Look.CLEAN, Look.SCANNED)
 
 
+class Shown(Protocol):
+    """A drawing as a picture with its texts; a generated `Sheet` is one."""
+
+    @property
+    def image(self) -> NDArray[np.uint8]:
+        """H x W, or H x W x 3."""
+
+    @property
+    def truth(self) -> Sequence[Labelled]:
+        """What stands on it, in pixels."""
+
+    def png(self) -> bytes:
+        """The file."""
+
+
 @dataclass(frozen=True)
 class Placed:
     """A sheet and where it stands."""
 
-    sheet: Sheet
+    sheet: Shown
     name: str
     split: Split
     regression: bool = False

@@ -44,6 +44,9 @@ def train(
     batch_columns: Annotated[int | None, typer.Option(help="Pixel columns of a batch.")] = None,
     replay_share: Annotated[float | None, typer.Option(help="Of the lines: from earlier versions.")] = None,
     general_share: Annotated[float | None, typer.Option(help="Of the lines: generated words.")] = None,
+    augmentation: Annotated[
+        bool, typer.Option(help="Show labelled lines also turned, struck through, noisy, blurred, coarser.")
+    ] = True,
     freeze: Annotated[Freeze, typer.Option(help="What keeps its weights.")] = Freeze.NOTHING,
     extend: Annotated[
         bool, typer.Option("--extend", help="Let the dictionary grow by characters that it lacks.")
@@ -72,7 +75,8 @@ def train(
     chosen = {
         "networks": networks, "iterations": iterations, "detection_iterations": detection_iterations,
         "learning_rate": learning_rate, "batch_columns": batch_columns, "replay_share": replay_share,
-        "general_share": general_share, "freeze": freeze, "seed": seed,
+        "general_share": general_share, "augmentation": augmentation,
+        "freeze": freeze, "seed": seed,
         "new_characters": "extend" if extend else None,
     }  # fmt: skip
     target = choose(profile, region, stack)

@@ -295,7 +295,9 @@ class Job:
         )
         classes = {characters[index]: position for position, index in enumerate(kept)}
         widest = parent.manifest.preprocessing.recognition_max_width
-        mix = Mix(examples, settings.replay_share, settings.general_share, settings.seed)
+        mix = Mix(
+            examples, settings.replay_share, settings.general_share, settings.seed, settings.augmentation
+        )
         source = Source(mix, classes, self.order, widest)
         tuning = recogniser.Tuning(
             model, kept, settings.iterations, settings.learning_rate, frozen(model, settings.freeze)

@@ -48,6 +48,9 @@ class Hyperparameters(Contract):
     general_share: float = Field(
         default=0.5, ge=0, lt=1, description="Of the lines: generated general words, all charset blocks."
     )
+    augmentation: bool = Field(
+        default=True, description="Show labelled lines also turned, struck through, noisy, blurred, coarser."
+    )
     freeze: Freeze = Freeze.NOTHING
     new_characters: Literal["refuse", "extend"] = Field(
         default="refuse", description="What to do when a label has a character that the dictionary lacks."
