@@ -24,7 +24,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -41,7 +41,7 @@ from drawops_vision.recognise import canonical, decode
 from pydantic import ValidationError
 from rapidfuzz.distance import Levenshtein
 
-from drawops_training import candidate, detector, recogniser, typefaces
+from drawops_training import candidate, detector, recogniser, retention, typefaces
 from drawops_training.checkpoints import Checkpoint
 from drawops_training.examples import Channel, Example, Examples, Mix, crops, fits, unknown
 from drawops_training.graph import Graph
@@ -296,12 +296,18 @@ class Job:
         classes = {characters[index]: position for position, index in enumerate(kept)}
         widest = parent.manifest.preprocessing.recognition_max_width
         mix = Mix(
-            examples, settings.replay_share, settings.general_share, settings.seed, settings.augmentation
+            examples,
+            settings.replay_share,
+            settings.general_share,
+            settings.seed,
+            settings.augmentation,
+            model.characters,
         )
         source = Source(mix, classes, self.order, widest)
         tuning = recogniser.Tuning(
             model, kept, settings.iterations, settings.learning_rate, frozen(model, settings.freeze)
         )
+        origin = [one.clone() for one in tuning.averages]
         val = list(examples.val)
         if len(val) > MOST_VAL:
             val = random.Random(settings.seed).sample(val, MOST_VAL)
@@ -370,14 +376,53 @@ class Job:
         if val:
             for one, value in zip(tuning.averages, best, strict=True):
                 one.copy_(value)
+        self._keep(tuning, model, origin, characters, widest, metrics)
         with tuning.averaged():
             model.save(out / artifact.RECOGNITION, half=True)
+            if val:
+                metrics["recognition_val_cer_before"] = course.looks[0]["cer"]
+                metrics["recognition_val_cer"], exact = look(model, val, characters, widest)
+                metric("recognition:val_cer", metrics["recognition_val_cer"])
+                metric("recognition:val_exact", exact)
         metrics["recognition_batches"] = tuning.step
-        if val:
-            metrics["recognition_val_cer_before"] = course.looks[0]["cer"]
-            metrics["recognition_val_cer"] = course.best
         courses["recognition"] = {"looks": course.looks, "losses": course.losses}
         return new
+
+    def _keep(
+        self,
+        tuning: recogniser.Tuning,
+        model: Graph,
+        origin: list[torch.Tensor],
+        characters: list[str],
+        widest: int,
+        metrics: dict[str, float],
+    ) -> None:
+        """Go only so far from the parent that general words are read as before."""
+        words = retention.drawn(characters[1:-1], self.order.settings.seed)
+        tuned = [one.clone() for one in tuning.averages]
+
+        def place(weights: Sequence[torch.Tensor]) -> None:
+            for one, value in zip(tuning.averages, weights, strict=True):
+                one.copy_(value)
+
+        def measure() -> dict[str, float]:
+            self._stop.check()
+            with tuning.averaged():
+                read = {block: look(model, some, characters, widest)[0] for block, some in words.items()}
+            return retention.with_all(read, words)
+
+        kept = retention.farthest(origin, tuned, place, measure)
+        print(
+            f"general words: CER {kept.before['all']:.4f} before, {kept.after['all']:.4f} at "
+            f"{kept.share:.0%} of the way from the parent to what was tuned"
+            + ("" if kept.holds else "; that is still a loss"),
+            flush=True,
+        )
+        metrics["recognition_retention_share"] = kept.share
+        for block in kept.before:
+            name = block.replace(" ", "_")
+            metrics[f"recognition_general_cer_before_{name}"] = kept.before[block]
+            metrics[f"recognition_general_cer_{name}"] = kept.after[block]
 
     def _detection(
         self,
