@@ -30,7 +30,7 @@ from drawops_vision.gate.comparison import Compared, Reliability, Side, compare,
 from drawops_vision.gate.general import General, Lettering, general
 from drawops_vision.gate.pages import GatePage, manifest_of, of_version
 from drawops_vision.gate.readings import Progress
-from drawops_vision.gate.seen import name_of
+from drawops_vision.gate.seen import finds
 from drawops_vision.gate.slices import Judged
 from drawops_vision.gate.speed import Speed
 from drawops_vision.gate.statistics import gain_gap
@@ -253,8 +253,9 @@ def _speeds(approved: Approved, side: Side, allowances: Allowances, threads: int
         )
     sized = [page for page in approved.pages if page.entry is not None]
     folders = (approved.side.opened.folder, side.opened.folder)
-    # A page takes longer only where text is found in another way: lines have been timed.
-    if sized and name_of(approved.side.opened.model) != name_of(side.opened.model):
+    models = (approved.side.opened.model, side.opened.model)
+    # A page takes longer only where text is found in another way, or more of it: lines have been timed.
+    if sized and finds(models[0]) != finds(models[1]):
         smallest = min(sized, key=lambda page: page.entry.width * page.entry.height if page.entry else 0)
         # New ones: those of the sides remember what they have seen.
         readers = [Reader(folder, threads) for folder in folders]

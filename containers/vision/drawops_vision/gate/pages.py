@@ -1,6 +1,5 @@
 """The labelled pages that both models read: val pages that are new, and the frozen regression set."""
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +8,8 @@ from typing import Literal
 from drawops.contracts.datasets import DatasetManifest, PageEntry, Split
 from drawops.contracts.labels import PageLabels
 from drawops.contracts.training import TrainingRun
-from drawops.errors import Corrupt
-from drawops.keys import DatasetKeys
-from pydantic import ValidationError
 
+from drawops_vision.datasets.channel import Channel
 from drawops_vision.datasets.paddleocr import quad_of
 from drawops_vision.datasets.version_folder import picture
 from drawops_vision.evaluation.scoring import Label
@@ -52,20 +49,21 @@ def of_version(folder: Path, run: TrainingRun) -> list[GatePage]:
     Raises:
         Corrupt: a file is missing, or is not what the manifest says.
     """
-    manifest = _manifest(folder, run.project, run.dataset_version)
+    channel = Channel(folder)
+    manifest = channel.manifest(run.project, run.dataset_version)
     known: set[str] = set()
     if run.parent.dataset_version is not None and run.parent.project == run.project:
-        known = {page.page_id for page in _manifest(folder, run.project, run.parent.dataset_version).pages}
+        known = {page.page_id for page in channel.manifest(run.project, run.parent.dataset_version).pages}
     new = [page for page in manifest.pages if page.split is Split.VAL and page.page_id not in known]
     held = [page for page in manifest.pages if page.regression]
     held = held or [page for page in manifest.pages if page.split is Split.TEST]
-    made = [_page(folder, entry, "new") for entry in new]
-    return made + [_page(folder, entry, "regression") for entry in held]
+    made = [_page(channel, entry, "new") for entry in new]
+    return made + [_page(channel, entry, "regression") for entry in held]
 
 
 def manifest_of(folder: Path, run: TrainingRun) -> DatasetManifest:
     """The run's dataset version."""
-    return _manifest(folder, run.project, run.dataset_version)
+    return Channel(folder).manifest(run.project, run.dataset_version)
 
 
 def of_labels(labels: Mapping[str, Sequence[Label]], folder: Path) -> list[GatePage]:
@@ -97,35 +95,8 @@ def _labels(stored: PageLabels) -> tuple[Label, ...]:
     return tuple(Label(one.text, quad(quad_of(one).tolist())) for one in stored.labels if one.text)
 
 
-def _manifest(folder: Path, project: str, version: str) -> DatasetManifest:
-    key = DatasetKeys(project).manifest(version)
-    try:
-        return DatasetManifest.model_validate_json(_bytes(folder, key))
-    except ValidationError as error:
-        raise Corrupt(f"{key} is not a dataset manifest: {error}") from error
-
-
-def _page(folder: Path, entry: PageEntry, part: Part) -> GatePage:
-    try:
-        stored = PageLabels.model_validate_json(_verified(folder, entry.labels_key, entry.labels_sha256))
-    except ValidationError as error:
-        raise Corrupt(f"{entry.labels_key} holds no labels: {error}") from error
-
+def _page(channel: Channel, entry: PageEntry, part: Part) -> GatePage:
     def data() -> bytes:
-        return picture(_verified(folder, entry.image.key, entry.image.sha256), entry)[0]
+        return picture(channel.file(entry), entry)[0]
 
-    return GatePage(_name(entry), part, entry.source, _labels(stored), data, entry)
-
-
-def _verified(folder: Path, key: str, sha256: str) -> bytes:
-    data = _bytes(folder, key)
-    if hashlib.sha256(data).hexdigest() != sha256:
-        raise Corrupt(f"{key} is not what the dataset version says (SHA-256); publish the version again.")
-    return data
-
-
-def _bytes(folder: Path, key: str) -> bytes:
-    path = folder / key
-    if not path.is_file():
-        raise Corrupt(f"{key} is missing in the gate's data; the dataset version may have been deleted.")
-    return path.read_bytes()
+    return GatePage(_name(entry), part, entry.source, _labels(channel.labels(entry)), data, entry)

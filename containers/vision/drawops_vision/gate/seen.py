@@ -65,3 +65,8 @@ def name_of(model: Model) -> str:
     """What decides what a model's detector finds on a page: the network, and how pages are shown to it."""
     shown = model.manifest.preprocessing.model_dump_json().encode()
     return hashlib.sha256(model.detection.read_bytes() + shown).hexdigest()
+
+
+def finds(model: Model) -> str:
+    """What decides which texts of a page are read: `name_of`, and the thresholds that let boxes in."""
+    return f"{name_of(model)}/{model.manifest.thresholds.model_dump_json()}"
