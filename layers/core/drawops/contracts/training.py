@@ -51,7 +51,7 @@ class Hyperparameters(Contract):
     augmentation: bool = Field(
         default=True, description="Show labelled lines also turned, struck through, noisy, blurred, coarser."
     )
-    freeze: Freeze = Freeze.NOTHING
+    freeze: Freeze = Field(default=Freeze.NOTHING, description="Of each network that is tuned.")
     new_characters: Literal["refuse", "extend"] = Field(
         default="refuse", description="What to do when a label has a character that the dictionary lacks."
     )
@@ -73,7 +73,9 @@ METRIC_DEFINITIONS: tuple[dict[str, str], ...] = tuple(
         "recognition:val_cer",
         "recognition:val_exact",
         "detection:loss",
+        "detection:val_hmean",
         "progress:percent",
+        "memory:peak_mb",
     )
 )
 """`AlgorithmSpecification.MetricDefinitions` of CreateTrainingJob: what the program `train` prints."""
