@@ -115,6 +115,7 @@ def test_two_that_are_stopped_and_go_on_learn_what_one_learns(
     said, _ = again.communicate()
     assert again.returncode == 0, said
     assert "resumed recognition at batch" in said
+    assert not list((root.path / "output").iterdir())
     together, by_one = weights(root), weights(alone)
     assert max(map(difference, together, by_one)) < ROUGH
     untrained = Graph(released / "rec.onnx")

@@ -28,7 +28,9 @@ def main() -> int:
         failure.tell(str(error))
         return 1
     if number > 1:
-        return workers.lead(number, [sys.executable, "-m", "drawops_training.program"], stop, failure)
+        code = workers.lead(number, [sys.executable, "-m", "drawops_training.program"], stop, failure)
+        failure.forget()
+        return code
 
     from drawops_training import job  # loads PyTorch
 

@@ -52,7 +52,8 @@ class Failure:
     """
 
     def __init__(self, folder: Path, worker: int = 0) -> None:
-        """Take the room; what an earlier start has left is removed."""
+        """Take the room; what an earlier start has left is removed by who leads, `worker` 0."""
+        self._worker = worker
         self._file = folder / "failure"
         self._room = folder / f".failure-{worker}"
         try:
@@ -79,5 +80,6 @@ class Failure:
             print(f"{self._file} cannot be written: {error}", flush=True)
 
     def forget(self) -> None:
-        """Give back the room."""
-        self._room.unlink(missing_ok=True)
+        """Give back the room; who leads, that of killed workers too."""
+        for room in [self._room] if self._worker else self._file.parent.glob(".failure-*"):
+            room.unlink(missing_ok=True)
