@@ -125,7 +125,7 @@ def wanted() -> int:
             return max(1, int(given))
     import torch
 
-    return max(1, torch.cuda.device_count())
+    return max(1, int(torch.cuda.device_count()))
 
 
 def lead(number: int, command: Sequence[str], stop: Stop, failure: Failure) -> int:
