@@ -275,8 +275,8 @@ def test_a_character_that_the_dictionary_lacks_is_named(
 
 
 @pytest.fixture
-def small_disk(root: Root, tmp_path: Path) -> Iterator[Root]:
-    """A job whose checkpoints and messages lie on a file system of 100 MB: room for one checkpoint."""
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 100 MB: room for one checkpoint."""
     disk = tmp_path / "disk"
     disk.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=100m", "tmpfs", str(disk)]
@@ -287,10 +287,7 @@ def small_disk(root: Root, tmp_path: Path) -> Iterator[Root]:
     if done.returncode:
         pytest.skip(f"file systems may not be mounted here: {done.stderr.strip()}")
     try:
-        for name in ("checkpoints", "output"):
-            (disk / name).mkdir()
-            (root.path / name).symlink_to(disk / name)
-        yield root
+        yield disk
     finally:
         subprocess.run(["umount", str(disk)], check=True)
 
@@ -302,9 +299,12 @@ def fill(file: Path) -> None:
 
 
 def test_a_full_disk_is_named_and_the_last_checkpoint_stays(
-    small_disk: Root, monkeypatch: pytest.MonkeyPatch
+    root: Root, disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = small_disk.path / "checkpoints"
+    for name in ("checkpoints", "output"):
+        (disk / name).mkdir()
+        (root.path / name).symlink_to(disk / name)
+    folder = disk / "checkpoints"
     learn = recogniser.Tuning.learn
     kept: list[bytes] = []
 
@@ -316,8 +316,19 @@ def test_a_full_disk_is_named_and_the_last_checkpoint_stays(
         return learn(self, batch)
 
     monkeypatch.setattr(recogniser.Tuning, "learn", somebody_fills_the_disk)
-    assert train(small_disk, monkeypatch) == 1
-    assert "larger volume" in small_disk.reason()
+    assert train(root, monkeypatch) == 1
+    assert "larger volume" in root.reason()
     assert (folder / "recognition.pt").read_bytes() == kept[0]
     assert sorted(one.name for one in folder.iterdir()) == ["filler", "recognition.pt"]
-    assert [one.name for one in (small_disk.path / "output").iterdir()] == ["failure"]
+    assert [one.name for one in (disk / "output").iterdir()] == ["failure"]
+
+
+def test_a_candidate_that_the_disk_has_no_room_for_is_not_left_in_parts(disk: Path, tmp_path: Path) -> None:
+    (tmp_path / "candidate" / "paddle").mkdir(parents=True)
+    (tmp_path / "candidate" / "det.onnx").write_bytes(b"network")
+    with (tmp_path / "candidate" / "paddle" / "rec").open("wb") as file:
+        file.truncate(200_000_000)
+    with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)) as full:
+        job.hand_over(tmp_path / "candidate", disk / "model")
+    assert "larger volume" in job.reason(full.value)
+    assert not [one for one in (disk / "model").rglob("*") if one.is_file()]

@@ -135,7 +135,9 @@ class Job:
             if self._team.first:
                 with self._stop.at_once():
                     exported = self._finish(setting, new)
-                self._hand_over(setting.out)
+                hand_over(setting.out, self._root / "model")
+                for name, value in sorted(self._metrics.items()):
+                    print(f"result {name}={value:.6g}", flush=True)
                 metric("memory:peak_mb", peak_mb() + others + exported)
 
     def _setting(self, folder: Path) -> Setting:
@@ -346,19 +348,24 @@ class Job:
         artifact.verify(out)
         return most
 
-    def _hand_over(self, out: Path) -> None:
-        """Copy the candidate to where SageMaker takes it from, as a whole or not at all."""
-        target = self._root / "model"
-        target.mkdir(parents=True, exist_ok=True)
-        try:
-            shutil.copytree(out, target, dirs_exist_ok=True)
-        except OSError:
-            for name in os.listdir(out):
-                one = target / name
-                shutil.rmtree(one) if one.is_dir() else one.unlink(missing_ok=True)
-            raise
-        for name, value in sorted(self._metrics.items()):
-            print(f"result {name}={value:.6g}", flush=True)
+
+def hand_over(candidate: Path, target: Path) -> None:
+    """Copy a candidate to where SageMaker takes it from, as a whole or not at all.
+
+    Raises:
+        OSError: the disk is full.
+    """
+    copied: list[Path] = []
+    try:
+        for file in sorted(one for one in candidate.rglob("*") if one.is_file()):
+            # Not `copytree`, whose error does not say that the disk is full.
+            copied.append(target / file.relative_to(candidate))
+            copied[-1].parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, copied[-1])
+    except OSError:
+        for file in copied:
+            file.unlink(missing_ok=True)
+        raise
 
 
 def _has_bfloat16(device: str) -> bool:
