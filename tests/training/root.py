@@ -25,6 +25,7 @@ TINY = {
     "evaluate_every": 2,
     "checkpoint_every": 2,
     "batch_columns": 640,
+    "retention_groups": 1,
     "seed": 3,
 }
 """A whole job in less than 90 seconds of one core."""

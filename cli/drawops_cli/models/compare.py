@@ -84,7 +84,8 @@ def compare(
         opened = [_opened(name, target, place / side) for name, side in ((a, "a"), (b, "b"))]
         pages = _of_labels(labels) if labels else _of_version(target, project, version, part, place / "pages")
         with progress.pages("read", 2 * len(pages)) as bar:
-            left, right = (Side(one, threads).read(pages, [], bar.done) for one in opened)
+            left = Side(opened[0], threads).read(pages, [], bar.done)
+            right = Side(opened[1], threads, left).read(pages, [], bar.done)
         names = (f"A ({_title(opened[0])})", f"B ({_title(opened[1])})")
         compared = compared_by(pages, [], left, right, names)
         judged = slices.table(compared.counted, Allowances())

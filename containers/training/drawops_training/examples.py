@@ -21,6 +21,7 @@ from drawops.errors import Corrupt, DrawopsError, Misconfigured
 from drawops.keys import DatasetKeys
 from drawops_vision import ink, layout
 from drawops_vision.datasets.paddleocr import quad_of
+from drawops_vision.gate.general import among_digits, blocks, length
 from drawops_vision.rasterise import render_page
 from drawops_vision.recognise import canonical, crop
 from numpy.typing import NDArray
@@ -36,6 +37,10 @@ TALLEST = 96
 BAD_SHARE = 0.05
 """Pages that may be unreadable before the job gives up."""
 POOL = 640
+BY_BLOCK = 0.6
+"""Of the general lines; the others are as drawings have them."""
+BLOCK_WEIGHTS = {"chinese": 3}
+"""How often a block of characters is drawn; the others once."""
 HEIGHT = 48
 """Rows of a crop as the recogniser sees it."""
 NARROWEST = 32
@@ -242,8 +247,15 @@ class Mix:
     """Pools of examples: pool `n` depends on the seed and on `n` alone, so a resumed job draws the same."""
 
     def __init__(
-        self, examples: Examples, replay_share: float, general_share: float, seed: int, augment: bool = True
+        self,
+        examples: Examples,
+        replay_share: float,
+        general_share: float,
+        seed: int,
+        augment: bool = True,
+        dictionary: Sequence[str] = (),
     ) -> None:
+        """Prepare; most general lines hold characters of one block of `dictionary`, when it is given."""
         self._examples = examples
         self._shares = (replay_share if examples.replay else 0.0, general_share)
         self._seed = seed
@@ -251,6 +263,7 @@ class Mix:
         counts = Counter(one.kind for one in examples.replay)
         # A slice weighs by the root of its size: rare ones are seen more often, but not without end.
         self._weights = [1 / math.sqrt(counts[one.kind]) for one in examples.replay]
+        self._blocks = blocks(dictionary)
 
     def pool(self, number: int, size: int = POOL, check: Callable[[], None] = lambda: None) -> list[Example]:
         """Examples number `number` x `size` and on; `check` is called before each and may raise."""
@@ -261,7 +274,7 @@ class Mix:
             check()
             lot = r.random()
             if lot < general:
-                made = lines.line(r)
+                made = self._of_block(r) if self._blocks and r.random() < BY_BLOCK else lines.line(r)
                 if made is not None and min(made[0].shape) >= 4:
                     found.append(Example(*made))
                 continue
@@ -271,6 +284,11 @@ class Mix:
                 one = r.choice(self._examples.new)
             found.append(Example(augmented(one.picture, r) if self._augment else one.picture, one.text))
         return found
+
+    def _of_block(self, r: random.Random) -> tuple[Picture, str] | None:
+        name = r.choices(list(self._blocks), [BLOCK_WEIGHTS.get(one, 1) for one in self._blocks])[0]
+        text = among_digits(r.choices(self._blocks[name], k=length(name, r)), name, r)
+        return lines.of_text(text, r)
 
 
 def columns_of(picture: Picture, widest: int) -> int:

@@ -21,6 +21,7 @@ import random
 import shutil
 import tempfile
 import traceback
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -34,7 +35,7 @@ from drawops_vision import artifact
 from drawops_vision.artifact import Model, TrainingRecord
 from pydantic import ValidationError
 
-from drawops_training import candidate, detector, recogniser, recognition, typefaces
+from drawops_training import candidate, detector, recogniser, recognition, retention, typefaces
 from drawops_training.checkpoints import Checkpoint
 from drawops_training.course import Course, Lessons, Subject
 from drawops_training.examples import Channel, Example, Examples, Mix, crops, unknown
@@ -210,7 +211,12 @@ class Job:
         classes = {characters[index]: position for position, index in enumerate(kept)}
         widest = parent.manifest.preprocessing.recognition_max_width
         mix = Mix(
-            examples, settings.replay_share, settings.general_share, settings.seed, settings.augmentation
+            examples,
+            settings.replay_share,
+            settings.general_share,
+            settings.seed,
+            settings.augmentation,
+            model.characters,
         )
         tuning = recogniser.Tuning(
             model,
@@ -220,6 +226,7 @@ class Job:
             recognition.frozen(model, settings.freeze),
             mixed=settings.mixed_precision,
         )
+        origin = [one.clone() for one in tuning.averages]
         val: list[Example] = list(examples.val)
         if len(val) > MOST_VAL:
             val = random.Random(settings.seed).sample(val, MOST_VAL)
@@ -235,12 +242,58 @@ class Job:
             ),
             setting,
         )
+        if not self._team.first:
+            return new
+
+        def look(some: Sequence[Example]) -> dict[str, float]:
+            with tuning.averaged():
+                return recognition.look(model, some, characters, widest, check)
+
+        self._keep(tuning, origin, characters, look)
+        if course.looks:
+            figures = look(val)
+            self._metrics["recognition_val_cer_before"] = course.looks[0]["cer"]
+            self._metrics["recognition_val_cer"] = figures["cer"]
+            for name, value in figures.items():
+                metric(f"recognition:val_{name}", value)
         with tuning.averaged():
             model.save(setting.out / artifact.RECOGNITION, half=True)
-        if course.looks:
-            self._metrics["recognition_val_cer_before"] = course.looks[0]["cer"]
-            self._metrics["recognition_val_cer"] = course.best
         return new
+
+    def _keep(
+        self,
+        tuning: recogniser.Tuning,
+        origin: Sequence[torch.Tensor],
+        characters: list[str],
+        look: Callable[[Sequence[Example]], dict[str, float]],
+    ) -> None:
+        """Go only so far from the parent that general words are read as before."""
+        settings = self.order.settings
+        with self._stop.at_once():
+            words = retention.drawn(characters[1:-1], settings.seed, settings.retention_groups)
+        tuned = [one.clone() for one in tuning.averages]
+
+        def place(weights: Sequence[torch.Tensor]) -> None:
+            for one, value in zip(tuning.averages, weights, strict=True):
+                one.copy_(value)
+
+        kept = retention.farthest(
+            origin,
+            tuned,
+            place,
+            lambda: retention.with_all({block: look(some)["cer"] for block, some in words.items()}, words),
+        )
+        print(
+            f"general words: CER {kept.before['all']:.4f} before, {kept.after['all']:.4f} at "
+            f"{kept.share:.0%} of the way from the parent to what was tuned"
+            + ("" if kept.holds else "; that is still a loss"),
+            flush=True,
+        )
+        self._metrics["recognition_retention_share"] = kept.share
+        for block in kept.before:
+            name = block.replace(" ", "_")
+            self._metrics[f"recognition_general_cer_before_{name}"] = kept.before[block]
+            self._metrics[f"recognition_general_cer_{name}"] = kept.after[block]
 
     def _detection(self, setting: Setting) -> None:
         settings, parent, channel = self.order.settings, setting.parent, setting.channel

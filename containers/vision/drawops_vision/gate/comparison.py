@@ -12,6 +12,7 @@ from drawops_vision.gate.counts import Counted, of_lines, of_pages
 from drawops_vision.gate.general import Line, Picture
 from drawops_vision.gate.pages import GatePage
 from drawops_vision.gate.readings import PageReadings, Progress, read_lines, read_pages
+from drawops_vision.gate.seen import RememberingDetector, Seen
 from drawops_vision.gate.slices import Set
 from drawops_vision.reader import Reader
 from drawops_vision.recognise import Recogniser
@@ -31,10 +32,15 @@ class LineChange:
 class Side:
     """A model that reads, and what it has read."""
 
-    def __init__(self, opened: Opened, threads: int = 0) -> None:
-        """Load its networks."""
+    def __init__(self, opened: Opened, threads: int = 0, beside: "Side | None" = None) -> None:
+        """Load its networks; what `beside` has found on pages is not searched again by the same detector."""
         self.opened = opened
-        self.reader = Reader(opened.folder, threads)
+        self.seen: Seen = beside.seen if beside else Seen()
+        self.reader = Reader(
+            opened.folder,
+            threads,
+            detector=lambda model, count: RememberingDetector(model, count, self.seen),
+        )
         self.recogniser = Recogniser(opened.model, threads)
         self.pages = PageReadings({}, 0.0)
         self.lines: list[Prediction] = []

@@ -72,11 +72,11 @@ def general(lettering: Lettering, dictionary: Sequence[str], seed: str, groups: 
         seed: names the run.
         groups: how many groups; lines of one share nothing but their number.
     """
-    blocks = _blocks(dictionary)
+    by_block = blocks(dictionary)
     made: list[Line] = []
     tried: set[str] = set()
     drawn: set[str] = set()
-    decks = {name: _deck(characters, f"{seed}/{name}") for name, characters in blocks.items()}
+    decks = {name: _deck(characters, f"{seed}/{name}") for name, characters in by_block.items()}
     for group in range(groups):
         r = random.Random(f"{seed}/{group}")
         for _ in range(MIXED):
@@ -132,8 +132,9 @@ def _among(lettering: Lettering, character: str, beside: Sequence[str], r: rando
     return lettering.of_text("".join(others), r)
 
 
-def _blocks(dictionary: Sequence[str]) -> dict[str, list[str]]:
-    blocks: dict[str, list[str]] = {name: [] for name in CHARSETS}
+def blocks(dictionary: Sequence[str]) -> dict[str, list[str]]:
+    """The characters of a dictionary by block, without those that do not stand on drawings."""
+    found: dict[str, list[str]] = {name: [] for name in CHARSETS}
     for character in dictionary:
         if len(character) != 1 or canonical(character) != character:
             continue
@@ -141,8 +142,8 @@ def _blocks(dictionary: Sequence[str]) -> dict[str, list[str]]:
         if name == "symbols" and ord(character) >= COMMON_SIGNS and character not in SYMBOLS:
             continue
         if name != "chinese" or common_chinese(character):
-            blocks[name].append(character)
-    return {name: characters for name, characters in blocks.items() if characters}
+            found[name].append(character)
+    return {name: characters for name, characters in found.items() if characters}
 
 
 def _deck(characters: list[str], seed: str) -> "list[str]":
@@ -153,15 +154,26 @@ def _deck(characters: list[str], seed: str) -> "list[str]":
 
 
 def _string(deck: list[str], name: str, r: random.Random) -> str:
-    low, high = LENGTHS.get(name, (3, 6))
-    count = min(len(deck), r.randint(low, high))
+    count = min(len(deck), length(name, r))
     dealt = deck[:count]
     del deck[:count]
     deck += dealt
-    if name in AMONG_DIGITS:
-        dealt = [
+    return among_digits(dealt, name, r)
+
+
+def length(name: str, r: random.Random) -> int:
+    """How many characters of a block a line has."""
+    return r.randint(*LENGTHS.get(name, (3, 6)))
+
+
+def among_digits(characters: Sequence[str], name: str, r: random.Random) -> str:
+    """A line of characters of a block; between digits where hardly two of the block share a face."""
+    if name not in AMONG_DIGITS:
+        return "".join(characters)
+    return "".join(
+        [
             *r.choices("0123456789", k=r.randint(1, 3)),
-            *dealt,
+            *characters,
             *r.choices("0123456789", k=r.randint(0, 2)),
         ]
-    return "".join(dealt)
+    )

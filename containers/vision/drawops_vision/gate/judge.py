@@ -30,9 +30,11 @@ from drawops_vision.gate.comparison import Compared, Reliability, Side, compare,
 from drawops_vision.gate.general import General, Lettering, general
 from drawops_vision.gate.pages import GatePage, manifest_of, of_version
 from drawops_vision.gate.readings import Progress
+from drawops_vision.gate.seen import name_of
 from drawops_vision.gate.slices import Judged
 from drawops_vision.gate.speed import Speed
 from drawops_vision.gate.statistics import gain_gap
+from drawops_vision.reader import Reader
 
 GOLDEN = 3
 FATAL = {ReasonCode.BROKEN_ARTIFACT, ReasonCode.NOT_FINITE, ReasonCode.PARITY}
@@ -182,7 +184,7 @@ def _reading(
     """Read everything with both models, and compare."""
     approved.side.read(approved.pages, approved.general.lines, done)
     try:
-        side = Side(opened, threads).read(approved.pages, approved.general.lines, done)
+        side = Side(opened, threads, approved.side).read(approved.pages, approved.general.lines, done)
     except (DrawopsError, OSError):
         raise  # a page that is gone or altered is not the candidate's fault
     except Exception as error:  # noqa: BLE001 - ONNX Runtime's errors have no common base but Exception
@@ -212,7 +214,7 @@ def _reading(
             allowances,
         )
         done(f"{len(suspected)} characters looked at again")
-    found.speeds = _speeds(approved, side, allowances)
+    found.speeds = _speeds(approved, side, allowances, threads)
     for name, letter in (("approved", "a"), ("candidate", "b")):
         measured = reliability(compared, letter)
         if measured is not None:
@@ -242,7 +244,7 @@ def _unlike(approved: Approved, candidate: Opened, allowances: Allowances) -> li
     return profiles.unlike(left, right, (models[0].classes, models[1].classes), allowances.suspects // 2)
 
 
-def _speeds(approved: Approved, side: Side, allowances: Allowances) -> list[Speed]:
+def _speeds(approved: Approved, side: Side, allowances: Allowances, threads: int) -> list[Speed]:
     made = []
     lines = [line.picture for line in approved.general.lines]
     if lines:
@@ -250,9 +252,13 @@ def _speeds(approved: Approved, side: Side, allowances: Allowances) -> list[Spee
             speed.of_lines(lines, approved.side.recogniser, side.recogniser, allowances.latency_ratio)
         )
     sized = [page for page in approved.pages if page.entry is not None]
-    if sized:
+    folders = (approved.side.opened.folder, side.opened.folder)
+    # A page takes longer only where text is found in another way: lines have been timed.
+    if sized and name_of(approved.side.opened.model) != name_of(side.opened.model):
         smallest = min(sized, key=lambda page: page.entry.width * page.entry.height if page.entry else 0)
-        made.append(speed.of_page(smallest, approved.side.reader, side.reader, allowances.latency_ratio))
+        # New ones: those of the sides remember what they have seen.
+        readers = [Reader(folder, threads) for folder in folders]
+        made.append(speed.of_page(smallest, readers[0], readers[1], allowances.latency_ratio))
     return made
 
 

@@ -48,6 +48,12 @@ class Hyperparameters(Contract):
     general_share: float = Field(
         default=0.5, ge=0, lt=1, description="Of the lines: generated general words, all charset blocks."
     )
+    retention_groups: int = Field(
+        default=30,
+        ge=1,
+        le=1000,
+        description="Of general words, some 15 lines each, that the candidate must read as its parent does.",
+    )
     augmentation: bool = Field(
         default=True, description="Show labelled lines also turned, struck through, noisy, blurred, coarser."
     )
