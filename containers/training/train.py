@@ -3,7 +3,7 @@
 
 import sys
 
-from drawops_training.job import main
+from drawops_training.program import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,7 +1,9 @@
 """The trained model as an artifact: ONNX, Paddle programs, calibration, manifest with its history."""
 
+import errno
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -85,7 +87,9 @@ def same(what: str, expected: Sequence[NDArray[np.float32]], found: Sequence[NDA
     return worst
 
 
-def as_paddle(onnx: Path, out: Path, dictionary: Path | None, inputs: Sequence[NDArray[np.float32]]) -> float:
+def as_paddle(
+    onnx: Path, out: Path, dictionary: Path | None, inputs: Sequence[NDArray[np.float32]]
+) -> tuple[float, float]:
     """Write a network as a Paddle inference model, in a process of its own: torch and Paddle do not mix.
 
     Args:
@@ -95,10 +99,12 @@ def as_paddle(onnx: Path, out: Path, dictionary: Path | None, inputs: Sequence[N
         inputs: what both are compared on; the widest is taken.
 
     Returns:
-        The largest difference of a probability to ONNX Runtime.
+        The largest difference of a probability to ONNX Runtime, and the most memory it took (MiB).
 
     Raises:
         JobFailed: it cannot be written, or differs too much.
+        OSError: the disk is full.
+        MemoryError: the system has ended the process.
     """
     kind = "detection" if dictionary is None else "recognition"
     with tempfile.TemporaryDirectory() as temporary:
@@ -112,8 +118,13 @@ def as_paddle(onnx: Path, out: Path, dictionary: Path | None, inputs: Sequence[N
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
         if done.returncode:
             last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+            if os.strerror(errno.ENOSPC) in last:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            if done.returncode == -signal.SIGKILL:
+                raise MemoryError
             raise JobFailed(f"The {out.name} network cannot be written for PaddleOCR: {last[:400]}")
-        return float(json.loads(done.stdout.strip().splitlines()[-1])["difference"])
+        said = json.loads(done.stdout.strip().splitlines()[-1])
+        return float(said["difference"]), float(said["peak_mb"])
 
 
 def calibrated(

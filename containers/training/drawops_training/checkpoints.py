@@ -6,6 +6,9 @@ from typing import Any
 
 import torch
 
+FORMAT = 2
+"""Of what is kept; a checkpoint of another format is of another training."""
+
 
 class Checkpoint:
     """The checkpoint of one network in SageMaker's checkpoint folder."""
@@ -18,6 +21,7 @@ class Checkpoint:
             name: of the network.
             fingerprint: of everything that the training depends on; a checkpoint of another is not taken.
         """
+        fingerprint = f"{FORMAT}/{fingerprint}"
         self._path = folder / f"{name}.pt"
         self._fingerprint = fingerprint
 
@@ -44,15 +48,16 @@ class Checkpoint:
             return None
         try:
             held = torch.load(self._path, weights_only=True, map_location="cpu")
+            fingerprint, state = held["fingerprint"], held["state"]
         except Exception as error:  # noqa: BLE001 - whatever is wrong with the file, training begins anew
             print(
                 f"the checkpoint {self._path.name} cannot be read ({error}); training begins anew", flush=True
             )
             return None
-        if held["fingerprint"] != self._fingerprint:
+        if fingerprint != self._fingerprint:
             print(
                 f"the checkpoint {self._path.name} is of another training; training begins anew", flush=True
             )
             return None
-        state: dict[str, Any] = held["state"]
-        return state
+        found: dict[str, Any] = state
+        return found

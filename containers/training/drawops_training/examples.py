@@ -10,7 +10,7 @@ import math
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -41,6 +41,9 @@ BY_BLOCK = 0.6
 """Of the general lines; the others are as drawings have them."""
 BLOCK_WEIGHTS = {"chinese": 3}
 """How often a block of characters is drawn; the others once."""
+HEIGHT = 48
+"""Rows of a crop as the recogniser sees it."""
+NARROWEST = 32
 STEP = 8
 """Columns of a crop for each step of the recogniser."""
 
@@ -64,6 +67,26 @@ class Examples:
     val_pages: tuple[PageEntry, ...]
     train_pages: tuple[PageEntry, ...]
     skipped: Counter[str]
+
+    def fitting(self, widest: int) -> "Examples":
+        """Without what a recogniser that sees at most `widest` columns cannot learn; val keeps it, as missed.
+
+        Raises:
+            Misconfigured: nothing is left to learn.
+        """
+        new, replay = (
+            tuple(one for one in some if fits(one.text, columns_of(one.picture, widest)))
+            for some in (self.new, self.replay)
+        )
+        skipped = self.skipped.copy()
+        if lost := len(self.new) + len(self.replay) - len(new) - len(replay):
+            skipped["more characters than the box has columns for"] += lost
+        if not new and not replay:
+            raise Misconfigured(
+                f"None of the {lost} texts fits its box: the recogniser has a step for every {STEP} columns, "
+                f"at a height of {HEIGHT}. Draw the boxes around the whole texts."
+            )
+        return replace(self, new=new or replay, replay=replay if new else (), skipped=skipped)
 
 
 class Channel:
@@ -242,12 +265,13 @@ class Mix:
         self._weights = [1 / math.sqrt(counts[one.kind]) for one in examples.replay]
         self._blocks = blocks(dictionary)
 
-    def pool(self, number: int, size: int = POOL) -> list[Example]:
-        """Examples number `number` x `size` and on."""
+    def pool(self, number: int, size: int = POOL, check: Callable[[], None] = lambda: None) -> list[Example]:
+        """Examples number `number` x `size` and on; `check` is called before each and may raise."""
         r = random.Random(f"{self._seed}/{number}")
         replay, general = self._shares
         found: list[Example] = []
         while len(found) < size:
+            check()
             lot = r.random()
             if lot < general:
                 made = self._of_block(r) if self._blocks and r.random() < BY_BLOCK else lines.line(r)
@@ -265,6 +289,12 @@ class Mix:
         name = r.choices(list(self._blocks), [BLOCK_WEIGHTS.get(one, 1) for one in self._blocks])[0]
         text = among_digits(r.choices(self._blocks[name], k=length(name, r)), name, r)
         return lines.of_text(text, r)
+
+
+def columns_of(picture: Picture, widest: int) -> int:
+    """Columns of a crop at the recogniser's height, at most `widest`."""
+    height, width = (int(side) for side in picture.shape[:2])
+    return min(widest, max(NARROWEST, math.ceil(HEIGHT * width / height)))
 
 
 def fits(text: str, columns: int) -> bool:

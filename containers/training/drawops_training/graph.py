@@ -132,12 +132,27 @@ class Graph(nn.Module):
         bias = next(node for node in self._nodes if node[0] is torch.add and product[2][0] in node[1])
         return product[1][0], product[1][1], next(name for name in bias[1] if name != product[2][0])
 
+    def logits(self) -> str:
+        """Name of a detector's output before the sigmoid that ends it."""
+        return self._nodes[self._nodes_of("Sigmoid")[-1]][1][0]
+
     def backbone(self) -> list[str]:
-        """Names of the parameters in front of the first matrix product: convolutions mostly."""
-        first = next(
-            (index for index, node in enumerate(self._nodes) if node[0] is _matmul), len(self._nodes)
-        )
-        before = {name for _, names, _, _ in self._nodes[:first] for name in names}
+        """Names of the parameters in front of the first matrix product or enlargement: convolutions mostly.
+
+        Behind it a recogniser has its attention, a detector the pyramid that joins its scales.
+        """
+        return self._before(self._nodes_of("MatMul", "Resize")[0])
+
+    def body(self) -> list[str]:
+        """Names of the parameters in front of a detector's head, which begins where its scales are joined."""
+        return self._before(self._nodes_of("Concat")[-1])
+
+    def _nodes_of(self, *kinds: str) -> list[int]:
+        wanted = [OPERATIONS[kind] for kind in kinds]
+        return [index for index, node in enumerate(self._nodes) if node[0] in wanted]
+
+    def _before(self, index: int) -> list[str]:
+        before = {name for _, names, _, _ in self._nodes[:index] for name in names}
         return [place for name, place in self._places.items() if name in before]
 
     def forward(self, picture: Tensor, until: str | None = None) -> Tensor:

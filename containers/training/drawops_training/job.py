@@ -9,77 +9,43 @@
     <root>/output/failure                      why it failed, for people
 
 <root> is DRAWOPS_ML_ROOT, by default /opt/ml. DRAWOPS_CODE_VERSION and DRAWOPS_TRAINED_AT go into the record.
-SIGTERM (managed spot, StopTrainingJob) ends it with a checkpoint within seconds: exit code 143.
+SIGTERM (managed spot, StopTrainingJob) ends it with a checkpoint within seconds: exit code 143. `program`
+starts it, as one process or as one a GPU.
 """
 
 import errno
 import hashlib
 import json
-import math
 import os
 import random
 import shutil
-import signal
-import sys
 import tempfile
-import time
 import traceback
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import numpy as np
 import torch
-from drawops.contracts.training import Freeze, Hyperparameters, Network
-from drawops.errors import DrawopsError, JobFailed, Misconfigured
+from drawops.contracts.training import Hyperparameters, Network
+from drawops.errors import DrawopsError, Misconfigured
 from drawops_vision import artifact
 from drawops_vision.artifact import Model, TrainingRecord
-from drawops_vision.recognise import canonical, decode
 from pydantic import ValidationError
-from rapidfuzz.distance import Levenshtein
 
-from drawops_training import candidate, detector, recogniser, retention, typefaces
+from drawops_training import candidate, detector, recogniser, recognition, retention, typefaces
 from drawops_training.checkpoints import Checkpoint
-from drawops_training.examples import Channel, Example, Examples, Mix, crops, fits, unknown
+from drawops_training.course import Course, Lessons, Subject
+from drawops_training.examples import Channel, Example, Examples, Mix, crops, unknown
 from drawops_training.graph import Graph
+from drawops_training.report import Failure, metric, peak_mb
+from drawops_training.stop import STOPPED, Stop, Stopped
+from drawops_training.workers import LOST, PeerLost, Team, joined
 
-STOPPED = 143
-MOST_REASON = 1024
 MOST_VAL = 2000
 """Val crops that a look reads."""
-EVERY = 10
-"""Batches between two lines of progress."""
-
-
-class Stopped(Exception):
-    """The job was told to stop; what it needs to go on is in a checkpoint."""
-
-
-class Stop:
-    """Whether SIGTERM came."""
-
-    def __init__(self) -> None:
-        self.asked = False
-
-    def listen(self) -> None:
-        """Catch SIGTERM and SIGINT."""
-        for one in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(one, self._ask)
-
-    def _ask(self, _number: int, _frame: FrameType | None) -> None:
-        self.asked = True
-
-    def check(self) -> None:
-        """Give up when asked to.
-
-        Raises:
-            Stopped: asked to.
-        """
-        if self.asked:
-            raise Stopped
 
 
 @dataclass(frozen=True)
@@ -125,122 +91,74 @@ class Order:
         return cls(settings, **own)
 
 
-@dataclass
-class Course:
-    """How a training went: for checkpoints, early stopping and training.json."""
+@dataclass(frozen=True)
+class Setting:
+    """What both networks are tuned by."""
 
-    best: float = math.inf
-    bad_looks: int = 0
-    looks: list[dict[str, float]] = field(default_factory=list)
-    losses: list[float] = field(default_factory=list)
-    finished: bool = False
-
-
-def metric(name: str, value: float) -> None:
-    """Print a figure in the form of `METRIC_DEFINITIONS`."""
-    print(f"metric {name}={value:.6g}", flush=True)
-
-
-def entries(some: list[Example], classes: dict[str, int], widest: int) -> list[recogniser.Entry]:
-    """Examples that the network can learn: every character has a class, and there are steps for all."""
-    found = []
-    for one in some:
-        height, width = one.picture.shape[:2]
-        columns = min(widest, max(recogniser.BUCKET, math.ceil(recogniser.HEIGHT * width / height)))
-        if fits(one.text, columns) and all(letter in classes for letter in one.text):
-            wide = -(-columns // recogniser.BUCKET) * recogniser.BUCKET
-            found.append((wide, one.picture, one.text))
-    return found
-
-
-class Source:
-    """Batches of a mix, in an order that the place (pool, batch) alone decides."""
-
-    def __init__(self, mix: Mix, classes: dict[str, int], order: Order, widest: int) -> None:
-        self._mix, self._classes, self._widest = mix, classes, widest
-        self._columns, self._seed = order.settings.batch_columns, order.settings.seed
-        self.place = (0, 0)
-
-    def __iter__(self) -> Iterator[recogniser.Batch]:
-        pool, first = self.place
-        while True:
-            found = entries(self._mix.pool(pool), self._classes, self._widest)
-            groups = recogniser.grouped(found, self._columns)
-            random.Random(f"order/{self._seed}/{pool}").shuffle(groups)
-            if not groups:
-                raise Misconfigured("No text of the dataset version fits the network; label other texts.")
-            for index in range(first, len(groups)):
-                self.place = (pool, index + 1)
-                yield recogniser.stacked(groups[index], self._classes)
-            pool, first = pool + 1, 0
-            self.place = (pool, 0)
-
-
-def look(model: Graph, val: list[Example], characters: list[str], widest: int) -> tuple[float, float]:
-    """CER and share of exact strings on val crops."""
-    edits = letters = exact = count = 0
-    all_classes = {one: index for index, one in enumerate(characters)}
-    ready = entries(val, all_classes, widest)
-    count = len(val)
-    letters = sum(len(one.text) for one in val)
-    # What cannot be read at all counts as missed.
-    edits = letters - sum(len(text) for _, _, text in ready)
-    with torch.no_grad():
-        for group in recogniser.grouped(ready, recogniser.COLUMNS):
-            pictures, _, _ = recogniser.stacked(group, all_classes)
-            answer = model(torch.from_numpy(pictures)).float().cpu().numpy()
-            for (_, _, text), row in zip(group, answer, strict=True):
-                said = canonical(decode(row, characters).text)
-                edits += min(len(text), Levenshtein.distance(said, text))
-                exact += said == text
-    return edits / max(1, letters), exact / max(1, count)
-
-
-def frozen(model: Graph, freeze: Freeze) -> list[str]:
-    """Names of the parameters that keep their values; the head's are decided by its classes."""
-    names = [name for name, _ in model.named_parameters()]
-    if freeze is Freeze.NOTHING:
-        return []
-    if freeze is Freeze.ALL_BUT_HEAD:
-        return names
-    return model.backbone()
+    parent: Model
+    channel: Channel
+    examples: Examples
+    fingerprint: str
+    out: Path
 
 
 class Job:
-    """One training job."""
+    """One training job, or one worker's part in it."""
 
-    def __init__(self, root: Path, stop: Stop) -> None:
-        self._root = root
-        self._stop = stop
+    def __init__(self, root: Path, stop: Stop, team: Team) -> None:
+        self._root, self._stop, self._team = root, stop, team
         self.order = Order.read(root / "input" / "config" / "hyperparameters.json")
-        self._threads = int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
+        self._threads = int(os.environ.get("OMP_NUM_THREADS") or max(1, (os.cpu_count() or 1) // team.size))
+        self._metrics: dict[str, float] = {}
+        self._courses: dict[str, Any] = {}
         torch.set_num_threads(self._threads)
+        if self.order.settings.mixed_precision and not _has_bfloat16(team.device):
+            raise Misconfigured(
+                "mixed_precision needs a GPU that computes in bfloat16, and this machine has none: take an "
+                "instance with an A10G, L4, A100 or newer, or leave mixed_precision out."
+            )
 
     def run(self) -> None:
-        """Train, check and write the candidate.
+        """Train, check and write the candidate; who is not the first worker only trains.
 
         Raises:
             DrawopsError: a reason for people.
             Stopped: SIGTERM came.
+            PeerLost: another worker has gone.
         """
-        order, settings = self.order, self.order.settings
-        torch.manual_seed(settings.seed)
+        torch.manual_seed(self.order.settings.seed)
         with tempfile.TemporaryDirectory() as temporary:
-            folder = Path(temporary) / "parent"
-            archive = self._root / "input" / "data" / "model" / "model.tar.gz"
-            if not archive.is_file():
-                raise Misconfigured("The model channel holds no model.tar.gz; approve a model first.")
-            artifact.unpack_verified(archive, folder)
-            parent = Model(folder)
-            channel = Channel(
-                self._root / "input" / "data" / "dataset",
-                order.project,
-                order.dataset_version,
-                order.parent_version,
-            )
-            examples = crops(
-                channel, parent.manifest.preprocessing.crop_padding, settings.seed, self._stop.check
-            )
+            with self._stop.at_once():
+                setting = self._setting(Path(temporary))
+            new = self._recognition(setting)
+            self._detection(setting)
+            others = self._team.total(0.0 if self._team.first else peak_mb())
+            if self._team.first:
+                with self._stop.at_once():
+                    exported = self._finish(setting, new)
+                hand_over(setting.out, self._root / "model")
+                for name, value in sorted(self._metrics.items()):
+                    print(f"result {name}={value:.6g}", flush=True)
+                metric("memory:peak_mb", peak_mb() + others + exported)
+
+    def _setting(self, folder: Path) -> Setting:
+        order, settings = self.order, self.order.settings
+        archive = self._root / "input" / "data" / "model" / "model.tar.gz"
+        if not archive.is_file():
+            raise Misconfigured("The model channel holds no model.tar.gz; approve a model first.")
+        artifact.unpack_verified(archive, folder / "parent")
+        parent = Model(folder / "parent")
+        preprocessing = parent.manifest.preprocessing
+        channel = Channel(
+            self._root / "input" / "data" / "dataset",
+            order.project,
+            order.dataset_version,
+            order.parent_version,
+        )
+        examples = crops(channel, preprocessing.crop_padding, settings.seed, self._stop.check)
+        if settings.networks is not Network.DETECTION:
+            examples = examples.fitting(preprocessing.recognition_max_width)
+        if self._team.first:
             said = ", ".join(f"{count} {why}" for why, count in sorted(examples.skipped.items()))
             print(
                 f"crops: {len(examples.new)} new, {len(examples.replay)} replay, {len(examples.val)} val"
@@ -249,30 +167,30 @@ class Job:
             )
             if missing := typefaces.missing():
                 print(f"typefaces not installed, so never drawn: {', '.join(missing)}", flush=True)
-            metrics: dict[str, float] = {}
-            courses: dict[str, Any] = {}
-            fingerprint = hashlib.sha256(
-                json.dumps(
-                    [order.dataset_version, order.parent_version, parent.sha256, settings.as_strings()]
-                ).encode()
-            ).hexdigest()
-            out = Path(temporary) / "model"
-            out.mkdir()
-            new = self._recognition(parent, examples, out, fingerprint, metrics, courses)
-            self._detection(parent, channel, examples, out, fingerprint, metrics, courses)
-            self._write(parent, channel, examples, out, new, metrics, courses)
+        fingerprint = hashlib.sha256(
+            json.dumps(
+                [order.dataset_version, order.parent_version, parent.sha256, settings.as_strings()]
+            ).encode()
+        ).hexdigest()
+        out = folder / "model"
+        out.mkdir()
+        return Setting(parent, channel, examples, fingerprint, out)
 
-    def _recognition(
-        self,
-        parent: Model,
-        examples: Examples,
-        out: Path,
-        fingerprint: str,
-        metrics: dict[str, float],
-        courses: dict[str, Any],
-    ) -> list[str]:
-        settings = self.order.settings
-        model = Graph(parent.recognition)
+    def _follow(self, subject: Subject, setting: Setting) -> Course:
+        checkpoint = Checkpoint(self._root / "checkpoints", subject.name, setting.fingerprint)
+        course = Lessons(subject, self.order.settings, checkpoint, self._stop, self._team).follow()
+        self._metrics[f"{subject.name}_batches"] = subject.tuning.step
+        self._courses[subject.name] = {"looks": course.looks, "losses": course.losses}
+        return course
+
+    def _recognition(self, setting: Setting) -> list[str]:
+        """Tune the recogniser and write it with its dictionary; returns the characters that are new in it."""
+        settings, parent, examples = self.order.settings, setting.parent, setting.examples
+        if settings.networks is Network.DETECTION:  # what labels say does not matter then
+            for name in (artifact.RECOGNITION, artifact.DICTIONARY):
+                shutil.copyfile(parent.recognition.with_name(name), setting.out / name)
+            return []
+        model = Graph(parent.recognition).to(self._team.device)
         # The dictionary of the artifact counts, not what the file may carry.
         model.characters = list(parent.classes[1:-1])
         new = unknown([*examples.new, *examples.replay, *examples.val], model.characters)
@@ -284,10 +202,7 @@ class Job:
         if new:
             model.extend(new)
         characters = ["", *model.characters, " "]
-        (out / artifact.DICTIONARY).write_bytes(("\n".join(model.characters) + "\n").encode())
-        if settings.networks is Network.DETECTION and not new:
-            shutil.copyfile(parent.recognition, out / artifact.RECOGNITION)
-            return new
+        (setting.out / artifact.DICTIONARY).write_bytes(("\n".join(model.characters) + "\n").encode())
         labelled = {letter for one in (*examples.new, *examples.replay) for letter in one.text}
         kept = sorted(
             {*recogniser.trained_classes(characters, settings.seed)}
@@ -303,194 +218,126 @@ class Job:
             settings.augmentation,
             model.characters,
         )
-        source = Source(mix, classes, self.order, widest)
         tuning = recogniser.Tuning(
-            model, kept, settings.iterations, settings.learning_rate, frozen(model, settings.freeze)
+            model,
+            kept,
+            settings.iterations,
+            settings.learning_rate,
+            recognition.frozen(model, settings.freeze),
+            mixed=settings.mixed_precision,
         )
         origin = [one.clone() for one in tuning.averages]
-        val = list(examples.val)
+        val: list[Example] = list(examples.val)
         if len(val) > MOST_VAL:
             val = random.Random(settings.seed).sample(val, MOST_VAL)
-        checkpoint = Checkpoint(self._root / "checkpoints", "recognition", fingerprint)
-        best: list[torch.Tensor] = [one.clone() for one in tuning.averages]
-        course = Course()
-        if state := checkpoint.load():
-            tuning.restore(state["tuning"])
-            source.place = tuple(state["place"])
-            best = state["best"]
-            course = Course(**state["course"])
-            print(f"resumed recognition at batch {tuning.step}", flush=True)
+        check = self._stop.check
+        course = self._follow(
+            Subject(
+                "recognition",
+                tuning,
+                recognition.Source(mix, tuning, classes, settings, widest, self._team, check),
+                settings.iterations,
+                (lambda: recognition.look(model, val, characters, widest, check)) if val else None,
+                lambda figures: figures["cer"],
+            ),
+            setting,
+        )
+        if not self._team.first:
+            return new
 
-        def save() -> None:
-            checkpoint.save(
-                {
-                    "tuning": tuning.state(),
-                    "place": list(source.place),
-                    "best": best,
-                    "course": vars(course),
-                }
-            )
-
-        def judge() -> None:
+        def look(some: Sequence[Example]) -> dict[str, float]:
             with tuning.averaged():
-                cer, exact = look(model, val, characters, widest)
-            metric("recognition:val_cer", cer)
-            metric("recognition:val_exact", exact)
-            course.looks.append({"step": tuning.step, "cer": cer, "exact": exact})
-            if cer < course.best:
-                course.best, course.bad_looks = cer, 0
-                for one, value in zip(best, tuning.averages, strict=True):
-                    one.copy_(value)
-            else:
-                course.bad_looks += 1
+                return recognition.look(model, some, characters, widest, check)
 
-        if val and not course.looks:
-            judge()  # before any batch: what must be beaten
-            metrics["recognition_val_cer_before"] = course.best
-        started, first = time.perf_counter(), tuning.step
-        batches = iter(source)
-        while tuning.step < settings.iterations and not course.finished:
-            if self._stop.asked:
-                save()
-                raise Stopped
-            loss = tuning.learn(next(batches))
-            if not math.isfinite(loss):
-                raise JobFailed(
-                    f"The loss of batch {tuning.step} is {loss}; train with a lower learning_rate than "
-                    f"{settings.learning_rate:g}."
-                )
-            course.losses.append(loss)
-            if tuning.step % EVERY == 0 or tuning.step == settings.iterations:
-                self._progress("recognition", tuning.step, settings.iterations, started, first)
-                metric("recognition:loss", float(np.mean(course.losses[-EVERY:])))
-            if val and (tuning.step % settings.evaluate_every == 0 or tuning.step == settings.iterations):
-                judge()
-                if course.bad_looks >= settings.patience:
-                    print(
-                        f"no better for {course.bad_looks} looks: stopped early at {tuning.step}", flush=True
-                    )
-                    course.finished = True
-            last = course.finished or tuning.step == settings.iterations
-            if tuning.step % settings.checkpoint_every == 0 or last:
-                save()
-        if val:
-            for one, value in zip(tuning.averages, best, strict=True):
-                one.copy_(value)
-        self._keep(tuning, model, origin, characters, widest, metrics)
+        self._keep(tuning, origin, characters, look)
+        if course.looks:
+            figures = look(val)
+            self._metrics["recognition_val_cer_before"] = course.looks[0]["cer"]
+            self._metrics["recognition_val_cer"] = figures["cer"]
+            for name, value in figures.items():
+                metric(f"recognition:val_{name}", value)
         with tuning.averaged():
-            model.save(out / artifact.RECOGNITION, half=True)
-            if val:
-                metrics["recognition_val_cer_before"] = course.looks[0]["cer"]
-                metrics["recognition_val_cer"], exact = look(model, val, characters, widest)
-                metric("recognition:val_cer", metrics["recognition_val_cer"])
-                metric("recognition:val_exact", exact)
-        metrics["recognition_batches"] = tuning.step
-        courses["recognition"] = {"looks": course.looks, "losses": course.losses}
+            model.save(setting.out / artifact.RECOGNITION, half=True)
         return new
 
     def _keep(
         self,
         tuning: recogniser.Tuning,
-        model: Graph,
-        origin: list[torch.Tensor],
+        origin: Sequence[torch.Tensor],
         characters: list[str],
-        widest: int,
-        metrics: dict[str, float],
+        look: Callable[[Sequence[Example]], dict[str, float]],
     ) -> None:
         """Go only so far from the parent that general words are read as before."""
-        words = retention.drawn(characters[1:-1], self.order.settings.seed)
+        settings = self.order.settings
+        with self._stop.at_once():
+            words = retention.drawn(characters[1:-1], settings.seed, settings.retention_groups)
         tuned = [one.clone() for one in tuning.averages]
 
         def place(weights: Sequence[torch.Tensor]) -> None:
             for one, value in zip(tuning.averages, weights, strict=True):
                 one.copy_(value)
 
-        def measure() -> dict[str, float]:
-            self._stop.check()
-            with tuning.averaged():
-                read = {block: look(model, some, characters, widest)[0] for block, some in words.items()}
-            return retention.with_all(read, words)
-
-        kept = retention.farthest(origin, tuned, place, measure)
+        kept = retention.farthest(
+            origin,
+            tuned,
+            place,
+            lambda: retention.with_all({block: look(some)["cer"] for block, some in words.items()}, words),
+        )
         print(
             f"general words: CER {kept.before['all']:.4f} before, {kept.after['all']:.4f} at "
             f"{kept.share:.0%} of the way from the parent to what was tuned"
             + ("" if kept.holds else "; that is still a loss"),
             flush=True,
         )
-        metrics["recognition_retention_share"] = kept.share
+        self._metrics["recognition_retention_share"] = kept.share
         for block in kept.before:
             name = block.replace(" ", "_")
-            metrics[f"recognition_general_cer_before_{name}"] = kept.before[block]
-            metrics[f"recognition_general_cer_{name}"] = kept.after[block]
+            self._metrics[f"recognition_general_cer_before_{name}"] = kept.before[block]
+            self._metrics[f"recognition_general_cer_{name}"] = kept.after[block]
 
-    def _detection(
-        self,
-        parent: Model,
-        channel: Channel,
-        examples: Examples,
-        out: Path,
-        fingerprint: str,
-        metrics: dict[str, float],
-        courses: dict[str, Any],
-    ) -> None:
-        settings = self.order.settings
+    def _detection(self, setting: Setting) -> None:
+        settings, parent, channel = self.order.settings, setting.parent, setting.channel
         if settings.networks is Network.RECOGNITION:
-            shutil.copyfile(parent.detection, out / artifact.DETECTION)
+            shutil.copyfile(parent.detection, setting.out / artifact.DETECTION)
             return
-        model = Graph(parent.detection)
-        tuning = detector.Tuning(model, settings.detection_iterations, settings.learning_rate)
-        tiles = detector.tiles(
-            channel, examples.train_pages, parent.manifest, settings.seed, self._stop.check
+        with self._stop.at_once():
+            train = detector.tiles(channel, setting.examples.train_pages, parent.manifest, settings.seed)
+            val = detector.tiles(
+                channel, setting.examples.val_pages, parent.manifest, settings.seed, detector.MOST_VAL_TILES
+            )
+        model = Graph(parent.detection).to(self._team.device)
+        tuning = detector.Tuning(
+            model,
+            settings.detection_iterations,
+            settings.learning_rate,
+            detector.frozen(model, settings.freeze),
+            mixed=settings.mixed_precision,
         )
-        checkpoint = Checkpoint(self._root / "checkpoints", "detection", fingerprint)
-        losses: list[float] = []
-        if state := checkpoint.load():
-            tuning.restore(state["tuning"])
-            losses = state["losses"]
-            print(f"resumed detection at batch {tuning.step}", flush=True)
-        started, first = time.perf_counter(), tuning.step
-        while tuning.step < settings.detection_iterations:
-            if self._stop.asked:
-                checkpoint.save({"tuning": tuning.state(), "losses": losses})
-                raise Stopped
-            loss = tuning.learn(detector.batch(tiles, settings.seed, tuning.step, parent.manifest))
-            if not math.isfinite(loss):
-                raise JobFailed(f"The loss of detection batch {tuning.step} is {loss}; lower learning_rate.")
-            losses.append(loss)
-            if tuning.step % EVERY == 0 or tuning.step == settings.detection_iterations:
-                self._progress("detection", tuning.step, settings.detection_iterations, started, first)
-                metric("detection:loss", float(np.mean(losses[-EVERY:])))
-            if tuning.step % settings.checkpoint_every == 0 or tuning.step == settings.detection_iterations:
-                checkpoint.save({"tuning": tuning.state(), "losses": losses})
+        check = self._stop.check
+        course = self._follow(
+            Subject(
+                "detection",
+                tuning,
+                detector.Source(train, tuning, settings.seed, parent.manifest, self._team),
+                settings.detection_iterations,
+                (lambda: detector.look(model, val, parent.manifest, check)) if val else None,
+                lambda figures: 1 - figures["hmean"],
+            ),
+            setting,
+        )
         with tuning.averaged():
-            model.save(out / artifact.DETECTION)
-        metrics["detection_loss"] = float(np.mean(losses[-EVERY:]))
-        courses["detection"] = {"losses": losses}
+            model.save(setting.out / artifact.DETECTION)
+        self._metrics["detection_loss"] = float(np.mean(course.losses[-10:]))
+        if course.looks:
+            self._metrics["detection_val_hmean_before"] = course.looks[0]["hmean"]
+            self._metrics["detection_val_hmean"] = 1 - course.best
 
-    def _progress(self, phase: str, step: int, steps: int, started: float, first: int) -> None:
-        spent = time.perf_counter() - started
-        left = spent / max(1, step - first) * (steps - step)
-        print(
-            f"progress phase={phase} step={step}/{steps} seconds={spent:.0f} eta_seconds={left:.0f}",
-            flush=True,
-        )
-        metric("progress:percent", 100 * step / steps)
-
-    def _write(
-        self,
-        parent: Model,
-        channel: Channel,
-        examples: Examples,
-        out: Path,
-        new: list[str],
-        metrics: dict[str, float],
-        courses: dict[str, Any],
-    ) -> None:
-        order, manifest = self.order, parent.manifest
-        self._stop.check()
+    def _finish(self, setting: Setting, new: list[str]) -> float:
+        """Check, calibrate, describe the candidate; returns the most memory of processes for it (MiB)."""
+        order, parent, examples, out = self.order, setting.parent, setting.examples, setting.out
+        manifest, metrics, most = parent.manifest, self._metrics, 0.0
         lines = candidate.line_inputs(examples.val or examples.new)
-        page = candidate.page_inputs(channel.picture(examples.train_pages[0]), manifest)
+        page = candidate.page_inputs(setting.channel.picture(examples.train_pages[0]), manifest)
         for network, inputs, dictionary in (
             ("rec", lines, out / artifact.DICTIONARY),
             ("det", page, None),
@@ -502,21 +349,21 @@ class Job:
             metrics[f"{network}_parity_torch"] = candidate.same(
                 f"{network}: PyTorch and ONNX", expected, ours
             )
-            metrics[f"{network}_parity_paddle"] = candidate.as_paddle(
+            metrics[f"{network}_parity_paddle"], peak = candidate.as_paddle(
                 out / f"{network}.onnx", out / "paddle" / network, dictionary, inputs
             )
-            self._stop.check()
+            most = max(most, peak)
         worst = max(value for name, value in metrics.items() if "_parity_" in name)
         history = {
             "page_ids": sorted(page.page_id for page in examples.train_pages),
             "parity": {"max_difference": worst},
             "metrics": metrics,
-            "courses": courses,
+            "courses": self._courses,
             "skipped": dict(examples.skipped),
         }
         (out / artifact.TRAINING).write_text(json.dumps(history, indent=1, sort_keys=True) + "\n", "utf-8")
         candidate.describe(out, manifest, name=order.model_name, version=order.model_version)
-        calibration, sentence = candidate.calibrated(parent, out, channel, examples, self._threads)
+        calibration, sentence = candidate.calibrated(parent, out, setting.channel, examples, self._threads)
         print(sentence, flush=True)
         fitted = (
             "fitted" if sentence.startswith("calibration fitted") else "parent" if calibration else "none"
@@ -552,11 +399,30 @@ class Job:
             training=record,
         )
         artifact.verify(out)
-        target = self._root / "model"
-        target.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(out, target, dirs_exist_ok=True)
-        for name, value in sorted(metrics.items()):
-            print(f"result {name}={value:.6g}", flush=True)
+        return most
+
+
+def hand_over(candidate: Path, target: Path) -> None:
+    """Copy a candidate to where SageMaker takes it from, as a whole or not at all.
+
+    Raises:
+        OSError: the disk is full.
+    """
+    copied: list[Path] = []
+    try:
+        for file in sorted(one for one in candidate.rglob("*") if one.is_file()):
+            # Not `copytree`, whose error does not say that the disk is full.
+            copied.append(target / file.relative_to(candidate))
+            copied[-1].parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, copied[-1])
+    except OSError:
+        for file in copied:
+            file.unlink(missing_ok=True)
+        raise
+
+
+def _has_bfloat16(device: str) -> bool:
+    return device != "cpu" and torch.cuda.is_bf16_supported(including_emulation=False)
 
 
 def reason(error: BaseException) -> str:
@@ -568,28 +434,32 @@ def reason(error: BaseException) -> str:
     # torch.save wraps what the file system says.
     if isinstance(error, RuntimeError) and "file write failed" in str(error):
         return "A checkpoint cannot be written; is the disk full? Give the job a larger volume."
-    if isinstance(error, MemoryError):
+    if isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)):
         return "Memory is not enough; lower batch_columns or take a larger instance."
     return f"The training failed because of a fault on our side ({type(error).__name__}: {error})."
 
 
-def main() -> int:
-    """The program `train`; returns the exit code."""
+def main(stop: Stop | None = None, failure: Failure | None = None) -> int:
+    """Train in this process; returns the exit code."""
     root = Path(os.environ.get("DRAWOPS_ML_ROOT", "/opt/ml"))
-    stop = Stop()
-    stop.listen()
+    if stop is None:
+        stop = Stop()
+        stop.listen()
+    failure = failure or Failure(root / "output")
     try:
-        Job(root, stop).run()
+        with joined() as team:
+            Job(root, stop, team).run()
     except Stopped:
         print("stopped; the next start goes on from the last checkpoint", flush=True)
+        failure.forget()
         return STOPPED
+    except PeerLost as error:
+        print(f"another worker has gone: {error}", flush=True)
+        failure.forget()
+        return LOST
     except Exception as error:  # noqa: BLE001 - the border of the program: the reason goes to a file, the rest to the log
         traceback.print_exc()
-        (root / "output").mkdir(parents=True, exist_ok=True)
-        (root / "output" / "failure").write_text(reason(error)[:MOST_REASON], "utf-8")
+        failure.tell(reason(error))
         return 1
+    failure.forget()
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -11,8 +11,8 @@ WARM_UP = 20
 AVERAGE = 0.98
 """Decay of the running average of the weights."""
 
-Together = Callable[[Sequence[torch.nn.Parameter]], None]
-"""Averages the gradients of several processes, in place."""
+Together = Callable[[Sequence[torch.nn.Parameter], float], float]
+"""Replaces gradients by their mean over several processes; from this one's loss the mean of all losses."""
 
 
 class Learning:
@@ -48,7 +48,9 @@ class Learning:
         self._optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call, unused-ignore]
         if together is not None:
-            together(self.learning)
+            value = together(self.learning, value)
+            if not math.isfinite(value):
+                return value
         torch.nn.utils.clip_grad_norm_(self.learning, 1.0)
         self._optimiser.step()
         self._schedule.step()

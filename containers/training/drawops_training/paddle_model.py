@@ -33,6 +33,8 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 from paddle.nn import functional
 
+from drawops_training.report import peak_mb
+
 Kind = Literal["recognition", "detection"]
 Array = NDArray[Any]
 
@@ -492,7 +494,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     seconds = time.monotonic() - begun
     if given.json:
-        print(json.dumps({"difference": difference, "seconds": round(seconds, 2), "folder": str(given.out)}))
+        measured = {"difference": difference, "seconds": round(seconds, 2), "peak_mb": round(peak_mb())}
+        print(json.dumps({**measured, "folder": str(given.out)}))
     else:
         print(f"{given.out}: differs from ONNX Runtime by {difference:.2g}, {seconds:.1f} s")
     return 0

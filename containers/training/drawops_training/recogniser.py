@@ -95,9 +95,9 @@ def grouped(pool: list[Entry], most: int) -> list[list[Entry]]:
     return groups
 
 
-def stacked(group: list[Entry], classes: dict[str, int]) -> Batch:
-    """One batch."""
-    columns = max(entry[0] for entry in group)
+def stacked(group: list[Entry], classes: dict[str, int], columns: int = 0) -> Batch:
+    """One batch, at least so many columns wide."""
+    columns = max(columns, *(entry[0] for entry in group))
     pictures = np.stack([prepared(entry[1], columns) for entry in group])
     longest = max(1, *(len(entry[2]) for entry in group))
     labels = np.zeros((len(group), longest), np.int32)
@@ -106,11 +106,30 @@ def stacked(group: list[Entry], classes: dict[str, int]) -> Batch:
     return pictures, labels, np.array([len(entry[2]) for entry in group], np.int64)
 
 
+def part(group: list[Entry], classes: dict[str, int], number: int, size: int) -> tuple[Batch, float]:
+    """Worker `number`'s lines of a batch that `size` workers share, and what its mean loss shall count.
+
+    The mean of all workers' losses, so counted, is the loss of the whole batch.
+    """
+    widest = max(entry[0] for entry in group)  # padding reaches into the text: all see as much of it
+    own = group[number::size]
+    if not own:  # fewer lines than workers
+        return stacked(group[:1], classes, widest), 0.0
+    return stacked(own, classes, widest), len(own) * size / len(group)
+
+
 class Tuning(Learning):
     """A recogniser that learns by CTC loss."""
 
     def __init__(
-        self, model: Graph, kept: list[int], iterations: int, rate: float, frozen: Sequence[str] = ()
+        self,
+        model: Graph,
+        kept: list[int],
+        iterations: int,
+        rate: float,
+        frozen: Sequence[str] = (),
+        *,
+        mixed: bool = False,
     ) -> None:
         """Prepare.
 
@@ -120,8 +139,10 @@ class Tuning(Learning):
             iterations: batches that the learning rate is planned for.
             rate: highest learning rate.
             frozen: names of the module's parameters that keep their values.
+            mixed: compute in bfloat16 where PyTorch holds that to be safe (autocast); weights stay float32.
         """
         self.model = model
+        self._mixed = mixed
         self._kept = kept
         self._features, weight_name, bias_name = model.head()
         self._full_weight, self._full_bias = model.tensor(weight_name), model.tensor(bias_name)
@@ -145,7 +166,8 @@ class Tuning(Learning):
         pictures, labels, lengths = batch
         device = self._weight.device
         given = torch.from_numpy(pictures).to(device).contiguous(memory_format=torch.channels_last)
-        raw = self.model(given, until=self._features) @ self._weight + self._bias
+        with torch.autocast(device.type, torch.bfloat16, enabled=self._mixed):
+            raw = self.model(given, until=self._features) @ self._weight + self._bias
         scores = raw.float().log_softmax(2).transpose(0, 1)
         steps = torch.full((len(lengths),), scores.shape[0])
         losses = functional.ctc_loss(
@@ -160,9 +182,12 @@ class Tuning(Learning):
         weights = torch.from_numpy(lengths).clamp(min=scores.shape[0] // 3 + 1).to(device)
         return (losses / weights).mean()
 
-    def learn(self, batch: Batch, together: Together | None = None) -> float:
-        """Learn from a batch; returns its loss. `together` as for `Learning.update`."""
-        return self.update(self.loss(batch), together)
+    def learn(self, batch: Batch, counts: float = 1.0, together: Together | None = None) -> float:
+        """Learn from a batch, or with others from `part` of it; returns its loss.
+
+        `together` as for `Learning.update`.
+        """
+        return self.update(self.loss(batch) * counts, together)
 
     def settle(self) -> None:
         """Put the classes that learn back into the head."""

@@ -19,8 +19,6 @@ from drawops_training.examples import Example
 
 STEPS = 10
 """Points of the line that may be chosen; the parent itself is none."""
-GROUPS = 30
-"""Of general words: some 450 lines."""
 BLOCK_LOSS, WHOLE_LOSS = 0.01, 0.002
 """CER that a block of characters, and that all lines together, may lose."""
 
@@ -42,8 +40,8 @@ class Kept:
     holds: bool
 
 
-def drawn(dictionary: Sequence[str], seed: int, groups: int = GROUPS) -> dict[str, list[Example]]:
-    """General words by block of characters."""
+def drawn(dictionary: Sequence[str], seed: int, groups: int) -> dict[str, list[Example]]:
+    """General words by block of characters, some 15 lines a group."""
     made = general(
         Lettering(mixed=lines.line, of_text=lines.of_text), dictionary, f"retention/{seed}", groups
     ).lines

@@ -48,10 +48,16 @@ class Hyperparameters(Contract):
     general_share: float = Field(
         default=0.5, ge=0, lt=1, description="Of the lines: generated general words, all charset blocks."
     )
+    retention_groups: int = Field(
+        default=30,
+        ge=1,
+        le=1000,
+        description="Of general words, some 15 lines each, that the candidate must read as its parent does.",
+    )
     augmentation: bool = Field(
         default=True, description="Show labelled lines also turned, struck through, noisy, blurred, coarser."
     )
-    freeze: Freeze = Freeze.NOTHING
+    freeze: Freeze = Field(default=Freeze.NOTHING, description="Of each network that is tuned.")
     new_characters: Literal["refuse", "extend"] = Field(
         default="refuse", description="What to do when a label has a character that the dictionary lacks."
     )
@@ -73,7 +79,9 @@ METRIC_DEFINITIONS: tuple[dict[str, str], ...] = tuple(
         "recognition:val_cer",
         "recognition:val_exact",
         "detection:loss",
+        "detection:val_hmean",
         "progress:percent",
+        "memory:peak_mb",
     )
 )
 """`AlgorithmSpecification.MetricDefinitions` of CreateTrainingJob: what the program `train` prints."""
