@@ -4,7 +4,6 @@ Crops are cut as the reader cuts them: the page normalised, the quad with the mo
 label that marks an unreadable place ('###') is never a crop.
 """
 
-import hashlib
 import itertools
 import math
 import random
@@ -15,17 +14,16 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from drawops.contracts.datasets import DatasetManifest, PageEntry, Split
+from drawops.contracts.datasets import PageEntry, Split
 from drawops.contracts.labels import PageLabels
 from drawops.errors import Corrupt, DrawopsError, Misconfigured
-from drawops.keys import DatasetKeys
 from drawops_vision import ink, layout
+from drawops_vision.datasets import channel as vouched
 from drawops_vision.datasets.paddleocr import quad_of
 from drawops_vision.gate.general import among_digits, blocks, length
 from drawops_vision.rasterise import render_page
 from drawops_vision.recognise import canonical, crop
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from drawops_training import lines
 from drawops_training.augment import augmented
@@ -89,8 +87,8 @@ class Examples:
         return replace(self, new=new or replay, replay=replay if new else (), skipped=skipped)
 
 
-class Channel:
-    """The `dataset` channel: files under their S3 keys."""
+class Channel(vouched.Channel):
+    """The `dataset` channel of a run: its version, and the one that the parent was trained on."""
 
     def __init__(self, folder: Path, project: str, version: str, parent_version: str) -> None:
         """Read the manifests.
@@ -98,45 +96,10 @@ class Channel:
         Raises:
             Corrupt: a manifest is missing or is none.
         """
-        self._folder = folder
-        self.manifest = self._manifest(project, version)
-        parent = self._manifest(project, parent_version) if parent_version else None
+        super().__init__(folder)
+        self.version = self.manifest(project, version)
+        parent = self.manifest(project, parent_version) if parent_version else None
         self._known = {(page.page_id, page.labels_sha256) for page in (parent.pages if parent else ())}
-
-    def _manifest(self, project: str, version: str) -> DatasetManifest:
-        data = self._bytes(DatasetKeys(project).manifest(version), None)
-        try:
-            return DatasetManifest.model_validate_json(data)
-        except ValidationError as error:
-            raise Corrupt(f"The manifest of dataset version {version} is none: {error}") from error
-
-    def _bytes(self, key: str, sha256: str | None) -> bytes:
-        try:
-            data = (self._folder / key).read_bytes()
-        except FileNotFoundError:
-            raise Corrupt(
-                f"The dataset channel has no {key}; the dataset version was deleted or changed. Train on "
-                "another version."
-            ) from None
-        if sha256 and hashlib.sha256(data).hexdigest() != sha256:
-            raise Corrupt(f"{key} is not what the dataset version's manifest says; export the version again.")
-        return data
-
-    def labels(self, page: PageEntry) -> PageLabels:
-        """The labels of a page.
-
-        Raises:
-            Corrupt: missing or altered.
-        """
-        return PageLabels.model_validate_json(self._bytes(page.labels_key, page.labels_sha256))
-
-    def file(self, page: PageEntry) -> bytes:
-        """The file that shows a page.
-
-        Raises:
-            Corrupt: missing or altered.
-        """
-        return self._bytes(page.image.key, page.image.sha256)
 
     def picture(self, page: PageEntry) -> Picture:
         """A page normalised as the reader does.
@@ -163,10 +126,10 @@ def crops(channel: Channel, padding: float, seed: int, check: Callable[[], None]
     """
     found: dict[str, list[Example]] = {"new": [], "replay": [], "val": []}
     skipped: Counter[str] = Counter()
-    pages = [page for page in channel.manifest.pages if page.split in (Split.TRAIN, Split.VAL)]
+    pages = [page for page in channel.version.pages if page.split in (Split.TRAIN, Split.VAL)]
     if not any(page.split is Split.TRAIN for page in pages):
         raise Misconfigured(
-            f"Dataset version {channel.manifest.version} has no page in the training split; label more pages."
+            f"Dataset version {channel.version.version} has no page in the training split; label more pages."
         )
     cut: list[PageEntry] = []
     for page in pages:
@@ -192,7 +155,7 @@ def crops(channel: Channel, padding: float, seed: int, check: Callable[[], None]
     if not found["new"]:
         unreadable = skipped["unreadable ('###')"]
         raise Misconfigured(
-            f"Dataset version {channel.manifest.version} has no text to train on: {unreadable} labels are "
+            f"Dataset version {channel.version.version} has no text to train on: {unreadable} labels are "
             f"'###', {skipped.total() - unreadable} were left out. Label texts that can be read."
         )
     r = random.Random(seed)
