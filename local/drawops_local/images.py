@@ -140,7 +140,10 @@ def find_image(images: Path, name: str) -> Image:
     manifest = images / bare.removeprefix(PREFIX) / _MANIFEST
     if not bare.startswith(PREFIX) or not re.fullmatch(r"[a-z0-9-]+", bare) or not manifest.is_file():
         built = sorted(image_name(found.parent.name) for found in images.glob(f"*/{_MANIFEST}"))
-        raise ImageNotFound(f"image {name!r} was not built here; images here: {', '.join(built) or 'none'}")
+        how = "; build it with: drawops up --training" if bare == f"{PREFIX}training" else ""
+        raise ImageNotFound(
+            f"image {name!r} was not built here; images here: {', '.join(built) or 'none'}{how}"
+        )
     fields = json.loads(manifest.read_text())
     return Image(**fields)
 

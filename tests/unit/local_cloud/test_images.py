@@ -88,3 +88,8 @@ def test_an_image_is_found_whatever_its_registry_and_tag(tmp_path: Path) -> None
 def test_an_image_that_was_not_built_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(ImageNotFound, match="images here: none"):
         find_image(tmp_path, name)
+
+
+def test_a_missing_training_image_says_how_to_build_it(tmp_path: Path) -> None:
+    with pytest.raises(ImageNotFound, match="drawops up --training"):
+        find_image(tmp_path, "drawops-training:local")
