@@ -25,7 +25,7 @@ from typing import Any
 from drawops_local.credentials import REGION, isolated_environment
 from drawops_local.images import Image, ImageNotFound, find_image
 from drawops_local.processes import MARKER
-from drawops_local.sagemaker.errors import unsupported
+from drawops_local.sagemaker.errors import ServiceError, unsupported, validation
 from drawops_local.sagemaker.job_process import (
     JOB_MARKER,
     KILLED,
@@ -66,11 +66,19 @@ class Ending(Enum):
 
 
 class JobKind:
-    """What training and processing jobs call the same things by."""
+    """What training and processing jobs have in common, each by its own names."""
 
-    def __init__(self, kind: str, noun: str) -> None:
+    def __init__(self, kind: str, noun: str, unknown: str) -> None:
+        """Prepare.
+
+        Args:
+            kind: in the store and in ARNs.
+            noun: what members of the API begin with.
+            unknown: what AWS says of a name that no job has; may hold `{name}`.
+        """
         self.kind = kind
         self.noun = noun
+        self._unknown = unknown
         self.name = f"{noun}JobName"
         self.arn = f"{noun}JobArn"
         self.status = f"{noun}JobStatus"
@@ -82,6 +90,66 @@ class JobKind:
         """The document as Describe…Job shows it."""
         shown = {name: value for name, value in document.items() if name not in (LOCAL, "Tags")}
         return {**shown, self.arn: arn(self.kind, document[self.name])}
+
+    def add(self, runner: Runner, document: Document) -> Document:
+        """Put a new job into the queue; the answer comes before anything is downloaded.
+
+        Raises:
+            ServiceError: ResourceInUse: its name is taken.
+        """
+        name = document[self.name]
+        with runner.store.transaction():
+            if not runner.store.add(self.kind, name, document):
+                raise ServiceError(
+                    "ResourceInUse",
+                    "Job name must be unique within an AWS account and region, and a job with this name "
+                    f"already exists ({arn(self.kind, name)})",
+                )
+            self.announce(runner, document)
+        runner.jobs.wake()
+        return {self.arn: arn(self.kind, name)}
+
+    def require(self, runner: Runner, name: str) -> Document:
+        """A job's document.
+
+        Raises:
+            ServiceError: ValidationException: there is none.
+        """
+        document = runner.store.get(self.kind, name)
+        if document is None:
+            raise validation(self._unknown.format(name=name))
+        return document
+
+    def stop(self, runner: Runner, name: str, stopping: Callable[[], None]) -> None:
+        """SIGTERM to the program, SIGKILL `GRACE_SECONDS` later; `stopping` changes and announces the state.
+
+        Raises:
+            ServiceError: ValidationException: there is none, or it has ended.
+        """
+        with runner.store.transaction():
+            status = self.require(runner, name)[self.status]
+            if status in ENDED:
+                raise validation(
+                    f"The request was rejected because the {self.noun.lower()} job is in status {status}."
+                )
+            if status == "Stopping":
+                return
+            stopping()
+        runner.jobs.stop_job(self, name)
+
+    def forget(self, runner: Runner, name: str) -> None:
+        """Delete a job that has ended; what it wrote to S3 stays.
+
+        Raises:
+            ServiceError: ResourceInUse: it has not ended.
+        """
+        with runner.store.transaction():
+            status = self.require(runner, name)[self.status]
+            if status not in ENDED:
+                raise ServiceError(
+                    "ResourceInUse", f"{self.noun} job {name} is in status {status}; stop it first."
+                )
+            runner.store.remove(self.kind, name)
 
     def announce(self, runner: Runner, document: Document) -> None:
         """Post the state-change event; call inside the transaction of the change."""
@@ -99,8 +167,8 @@ class JobKind:
         runner.outbox.wake()
 
 
-TRAINING = JobKind("training-job", "Training")
-PROCESSING = JobKind("processing-job", "Processing")
+TRAINING = JobKind("training-job", "Training", "Requested resource not found.")
+PROCESSING = JobKind("processing-job", "Processing", "Could not find requested job with name: {name}")
 
 
 def _milliseconds(value: Any) -> Any:  # noqa: ANN401 - JSON

@@ -5,8 +5,8 @@ KMS, images without an entry point.
 """
 
 from drawops_local.images import ImageNotFound, find_image
-from drawops_local.sagemaker.errors import ServiceError, unsupported, validation
-from drawops_local.sagemaker.job_runs import ENDED, PROCESSING, local_path
+from drawops_local.sagemaker.errors import unsupported, validation
+from drawops_local.sagemaker.job_runs import PROCESSING, local_path
 from drawops_local.sagemaker.job_storage import split_prefix
 from drawops_local.sagemaker.operations import Runner, arn, list_page, now, operation
 from drawops_local.sagemaker.protocol import Parameters
@@ -18,7 +18,6 @@ KIND = PROCESSING.kind
 @operation("sagemaker", "CreateProcessingJob")
 def create_processing_job(runner: Runner, request: Parameters) -> Parameters:
     """Put the job into the queue; the answer comes before anything is downloaded."""
-    name = request["ProcessingJobName"]
     _check(runner, request)
     created = now()
     document: Document = {
@@ -27,22 +26,13 @@ def create_processing_job(runner: Runner, request: Parameters) -> Parameters:
         "CreationTime": created,
         "LastModifiedTime": created,
     }
-    with runner.store.transaction():
-        if not runner.store.add(KIND, name, document):
-            raise ServiceError(
-                "ResourceInUse",
-                "Job name must be unique within an AWS account and region, and a job with this name already "
-                f"exists ({arn(KIND, name)})",
-            )
-        PROCESSING.announce(runner, document)
-    runner.jobs.wake()
-    return {"ProcessingJobArn": arn(KIND, name)}
+    return PROCESSING.add(runner, document)
 
 
 @operation("sagemaker", "DescribeProcessingJob")
 def describe_processing_job(runner: Runner, request: Parameters) -> Parameters:
     """Everything about a job."""
-    return PROCESSING.describe(_require(runner, request["ProcessingJobName"]))
+    return PROCESSING.describe(PROCESSING.require(runner, request["ProcessingJobName"]))
 
 
 @operation("sagemaker", "ListProcessingJobs")
@@ -61,28 +51,14 @@ def list_processing_jobs(runner: Runner, request: Parameters) -> Parameters:
 def stop_processing_job(runner: Runner, request: Parameters) -> Parameters:
     """SIGTERM to the program, SIGKILL 120 s later."""
     name = request["ProcessingJobName"]
-    with runner.store.transaction():
-        status = _require(runner, name)["ProcessingJobStatus"]
-        if status in ENDED:
-            raise validation(f"The request was rejected because the processing job is in status {status}.")
-        if status == "Stopping":
-            return {}
-        change(runner, name, ProcessingJobStatus="Stopping")
-    runner.jobs.stop_job(PROCESSING, name)
+    PROCESSING.stop(runner, name, lambda: change(runner, name, ProcessingJobStatus="Stopping"))
     return {}
 
 
 @operation("sagemaker", "DeleteProcessingJob")
 def delete_processing_job(runner: Runner, request: Parameters) -> Parameters:
     """Forget a job that has ended; what it wrote to S3 stays."""
-    name = request["ProcessingJobName"]
-    with runner.store.transaction():
-        status = _require(runner, name)["ProcessingJobStatus"]
-        if status not in ENDED:
-            raise ServiceError(
-                "ResourceInUse", f"Processing job {name} is in status {status}; stop it first."
-            )
-        runner.store.remove(KIND, name)
+    PROCESSING.forget(runner, request["ProcessingJobName"])
     return {}
 
 
@@ -92,13 +68,6 @@ def change(runner: Runner, name: str, **members: object) -> None:
         changed = runner.store.change(KIND, name, LastModifiedTime=now(), **members)
         if changed is not None:
             PROCESSING.announce(runner, changed)
-
-
-def _require(runner: Runner, name: str) -> Document:
-    document = runner.store.get(KIND, name)
-    if document is None:
-        raise validation(f"Could not find requested job with name: {name}")
-    return document
 
 
 def _summary(document: Document) -> Parameters:

@@ -8,7 +8,7 @@ but does no harm (VpcConfig, ProfilerConfig, DebugHookConfig, ExperimentConfig, 
 import re
 
 from drawops_local.images import ImageNotFound, find_image
-from drawops_local.sagemaker.errors import ServiceError, unsupported, validation
+from drawops_local.sagemaker.errors import unsupported, validation
 from drawops_local.sagemaker.job_runs import ENDED, LOCAL, TRAINING, local_path
 from drawops_local.sagemaker.job_storage import split_prefix
 from drawops_local.sagemaker.operations import Runner, arn, list_page, now, operation
@@ -29,7 +29,6 @@ _NOT_DONE = {
 @operation("sagemaker", "CreateTrainingJob")
 def create_training_job(runner: Runner, request: Parameters) -> Parameters:
     """Put the job into the queue; the answer comes before anything is downloaded."""
-    name = request["TrainingJobName"]
     _check(runner, request)
     created = now()
     document: Document = {
@@ -51,22 +50,13 @@ def create_training_job(runner: Runner, request: Parameters) -> Parameters:
         "LastModifiedTime": created,
     }
     document["StoppingCondition"].setdefault("MaxRuntimeInSeconds", DEFAULT_RUNTIME_SECONDS)
-    with runner.store.transaction():
-        if not runner.store.add(KIND, name, document):
-            raise ServiceError(
-                "ResourceInUse",
-                "Job name must be unique within an AWS account and region, and a job with this name already "
-                f"exists ({arn(KIND, name)})",
-            )
-        TRAINING.announce(runner, document)
-    runner.jobs.wake()
-    return {"TrainingJobArn": arn(KIND, name)}
+    return TRAINING.add(runner, document)
 
 
 @operation("sagemaker", "DescribeTrainingJob")
 def describe_training_job(runner: Runner, request: Parameters) -> Parameters:
     """Everything about a job."""
-    return TRAINING.describe(_require(runner, request["TrainingJobName"]))
+    return TRAINING.describe(TRAINING.require(runner, request["TrainingJobName"]))
 
 
 @operation("sagemaker", "ListTrainingJobs")
@@ -85,30 +75,18 @@ def list_training_jobs(runner: Runner, request: Parameters) -> Parameters:
 def stop_training_job(runner: Runner, request: Parameters) -> Parameters:
     """SIGTERM to the program, SIGKILL 120 s later; what it made is kept."""
     name = request["TrainingJobName"]
-    with runner.store.transaction():
-        document = _require(runner, name)
-        status = document["TrainingJobStatus"]
-        if status in ENDED:
-            raise validation(f"The request was rejected because the training job is in status {status}.")
-        if status == "Stopping":
-            return {}
-        move(runner, name, "Stopping", "Stopping the training job", TrainingJobStatus="Stopping")
-    runner.jobs.stop_job(TRAINING, name)
+    TRAINING.stop(
+        runner,
+        name,
+        lambda: move(runner, name, "Stopping", "Stopping the training job", TrainingJobStatus="Stopping"),
+    )
     return {}
 
 
 @operation("sagemaker", "DeleteTrainingJob")
 def delete_training_job(runner: Runner, request: Parameters) -> Parameters:
     """Forget a job that has ended; what it wrote to S3 stays."""
-    name = request["TrainingJobName"]
-    with runner.store.transaction():
-        document = _require(runner, name)
-        if document["TrainingJobStatus"] not in ENDED:
-            raise ServiceError(
-                "ResourceInUse",
-                f"Training job {name} is in status {document['TrainingJobStatus']}; stop it first.",
-            )
-        runner.store.remove(KIND, name)
+    TRAINING.forget(runner, request["TrainingJobName"])
     return {}
 
 
@@ -135,13 +113,6 @@ def move(runner: Runner, name: str, secondary: str, message: str, **members: obj
         )
         assert changed is not None
         TRAINING.announce(runner, changed)
-
-
-def _require(runner: Runner, name: str) -> Document:
-    document = runner.store.get(KIND, name)
-    if document is None:
-        raise validation("Requested resource not found.")
-    return document
 
 
 def _summary(document: Document) -> Parameters:
@@ -247,7 +218,7 @@ def interrupt(runner: Runner, name: str, notice: float) -> None:
         ServiceError: the job does not run, or not on managed spot capacity.
     """
     with runner.store.transaction():
-        document = _require(runner, name)
+        document = TRAINING.require(runner, name)
         local = document.get(LOCAL, {})
         if not document["EnableManagedSpotTraining"] or not local.get("process"):
             raise validation(f"Training job {name} does not run on managed spot capacity now.")
