@@ -73,13 +73,20 @@ class Outcomes:
     document: dict[str, object]
 
 
-def packed(approved: Path, changed: Path | None, archive: Path, name: str) -> None:
-    """Pack a candidate: the approved model with some files changed."""
+def packed(
+    approved: Path, changed: Path | None, archive: Path, name: str, held_back: Iterable[str] = ()
+) -> None:
+    """Pack a candidate: the approved model with some files changed.
+
+    What learnt from pages that are held back says so in its record, as our training job does.
+    """
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         manifest = artifact.unpack_verified(approved, folder)
         for file in changed.iterdir() if changed else ():
             shutil.copyfile(file, folder / file.name)
+        if name == "trained-on-test":
+            (folder / artifact.TRAINING).write_text(json.dumps({"page_ids": sorted(held_back)}))
         thresholds, calibration = manifest.thresholds, manifest.calibration
         if name == "threshold-broken":
             thresholds = thresholds.model_copy(update={"box": 0.97})
@@ -150,7 +157,8 @@ def judged(names: Iterable[str], options: argparse.Namespace, allowances: Allowa
                 ready = judge.prepare(run, opened, dataset, lettering, allowances, threads)
             changed = candidates / name
             archive = scratch / "candidate.tar.gz"
-            packed(approved, changed if changed.is_dir() else None, archive, name)
+            held_back = [page.page_id for page in manifest.pages if page.regression]
+            packed(approved, changed if changed.is_dir() else None, archive, name, held_back)
             folder = scratch / name
             found = judge.judge(
                 run, ready, archive, folder, dataset, lettering, allowances, _quietly, threads
