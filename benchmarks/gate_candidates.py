@@ -168,10 +168,14 @@ def slowed(path: Path, out: Path, layers: int, channels: int) -> None:
         graph.node.append(helper.make_node("Sigmoid", [f"branch-{layer}"], [f"bounded-{layer}"]))
         before, depth = f"bounded-{layer}", channels
     graph.initializer.append(numpy_helper.from_array(np.float32(1e-9).reshape(1), "nothing"))
-    graph.initializer.append(numpy_helper.from_array(np.arange(4, dtype=np.int64), "axes"))
+    if model.opset_import[0].version < 18:
+        mean = helper.make_node("ReduceMean", [before], ["mean"], axes=list(range(4)), keepdims=0)
+    else:  # axes became an input
+        graph.initializer.append(numpy_helper.from_array(np.arange(4, dtype=np.int64), "axes"))
+        mean = helper.make_node("ReduceMean", [before, "axes"], ["mean"], keepdims=0)
     graph.node.extend(
         [
-            helper.make_node("ReduceMean", [before, "axes"], ["mean"], keepdims=0),
+            mean,
             helper.make_node("Mul", ["mean", "nothing"], ["zero"]),
             helper.make_node("Add", ["answer", "zero"], [name]),
         ]
