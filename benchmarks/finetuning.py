@@ -9,10 +9,6 @@ a table as Markdown. With --keep what was trained and read stays in the folder a
 """
 
 import argparse
-import hashlib
-import json
-import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -35,10 +31,9 @@ from drawops_vision.recognise import Recogniser, canonical
 from numpy.typing import NDArray
 from rich.console import Console
 
-from benchmarks import gate_data
+from benchmarks import gate_data, training_job
 
-ROOT = Path(__file__).parents[1]
-LABELS = ROOT.parent / "shared" / "data" / "dexpi" / "Label.txt"
+LABELS = training_job.ROOT.parent / "shared" / "data" / "dexpi" / "Label.txt"
 HEX, UER, SAG = "C01V01-HEX.EX02", "UER-2345678_bw", ("C03V01-SAG.EX01", "C05V01-SAG.EX01", "E06V01-SAG.EX01")
 
 
@@ -141,47 +136,20 @@ def tuned(
     """Run the training job in `root` unless it has been run; returns its seconds (0 when it had).
 
     Raises:
-        subprocess.CalledProcessError: it failed; its output is in `root`/log.
+        RuntimeError: it failed.
     """
     if (root / "model" / artifact.TRAINING).exists():
         return 0.0
-    shutil.rmtree(root, ignore_errors=True)
     placed = [
         gate_data.Placed(sheets[name], f"{name}.png", split)
         for split, names in ((Split.TRAIN, fold.train), (Split.VAL, fold.val))
         for name in names
     ]
-    manifest = gate_data.write(root / "input" / "data" / "dataset", placed)
-    (root / "input" / "data" / "model").mkdir(parents=True)
-    shutil.copyfile(options.model, root / "input" / "data" / "model" / "model.tar.gz")
-    (root / "input" / "config").mkdir()
-    (root / "input" / "config" / "hyperparameters.json").write_text(
-        json.dumps(
-            {
-                **settings,
-                "project": gate_data.PROJECT,
-                "dataset_version": manifest.version,
-                "model_name": "benchmark",
-                "model_version": "0.0.1",
-                "run_id": f"t-{hashlib.sha256(root.name.encode()).hexdigest()[:20]}",
-            }
-        )
-    )
+    training_job.lay(root, options.model, placed, settings)
     started = time.perf_counter()
-    with (root / "log").open("wb") as log:
-        subprocess.run(
-            [options.python, ROOT / "containers" / "training" / "train.py"],
-            env={**_environment(), "DRAWOPS_ML_ROOT": str(root)},
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            check=True,
-        )
+    if code := training_job.start(options.python, root).wait():
+        raise RuntimeError(f"{root.name} ended with {code}: {(root / 'log').read_text()[-2000:]}")
     return time.perf_counter() - started
-
-
-def _environment() -> dict[str, str]:
-    paths = (ROOT / "containers" / "training", ROOT / "containers" / "vision", ROOT / "layers" / "core")
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))}
 
 
 def read(model: Path, sheets: Mapping[str, RealSheet], names: Sequence[str], kept: Path) -> Score:
@@ -203,7 +171,9 @@ def general_lines(python: Path) -> list[tuple[NDArray[np.uint8], str]]:
     """Lines that no training has drawn, drawn in the training environment."""
     with tempfile.TemporaryDirectory() as scratch:
         drawn = Path(scratch) / "lines.npz"
-        subprocess.run([python, "-c", _DRAW, str(drawn), str(GENERAL_LINES)], env=_environment(), check=True)
+        subprocess.run(
+            [python, "-c", _DRAW, str(drawn), str(GENERAL_LINES)], env=training_job.environment(), check=True
+        )
         with np.load(drawn, allow_pickle=False) as stored:
             return [(stored[f"p{number}"], str(text)) for number, text in enumerate(stored["texts"])]
 

@@ -145,6 +145,7 @@ def judged(names: Iterable[str], options: argparse.Namespace, allowances: Allowa
     manifest = DatasetManifest.model_validate_json(
         next(dataset.glob("datasets/*/versions/*/manifest.json")).read_bytes()
     )
+    held_back = [page.page_id for page in manifest.pages if page.regression]
     run = gate_data.run_of(manifest, approved)
     ready: judge.Approved | None = None
     with tempfile.TemporaryDirectory() as place:
@@ -157,7 +158,6 @@ def judged(names: Iterable[str], options: argparse.Namespace, allowances: Allowa
                 ready = judge.prepare(run, opened, dataset, lettering, allowances, threads)
             changed = candidates / name
             archive = scratch / "candidate.tar.gz"
-            held_back = [page.page_id for page in manifest.pages if page.regression]
             packed(approved, changed if changed.is_dir() else None, archive, name, held_back)
             folder = scratch / name
             found = judge.judge(

@@ -14,13 +14,12 @@ import json
 import os
 import random
 import re
-import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,9 +28,8 @@ from drawops_vision import artifact
 from drawops_vision.evaluation.markdown import table
 from drawops_vision.sheets import Hand, generate
 
-from benchmarks import gate_data
+from benchmarks import gate_data, training_job
 
-ROOT = Path(__file__).parents[1]
 SETTINGS = {
     "iterations": "24",
     "learning_rate": "5e-4",
@@ -43,7 +41,6 @@ SETTINGS = {
 SPLITS = (Split.TRAIN, Split.TRAIN, Split.TRAIN, Split.VAL)
 SOONEST, LATEST = 0.1, 0.6
 """When a start is killed, as parts of what the undisturbed job takes."""
-Environment = Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -106,45 +103,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def prepared(folder: Path, options: argparse.Namespace, name: str, seed: int) -> Path:
     """Lay a job's channels; returns its root."""
-    root = folder / name
-    shutil.rmtree(root, ignore_errors=True)
     placed = [
         gate_data.Placed(generate(number, "A5", 100, hand=Hand.SCRIPT, hard=False), f"{number}.png", split)
         for number, split in enumerate(SPLITS, start=1)
     ]
-    manifest = gate_data.write(root / "input" / "data" / "dataset", placed)
-    (root / "input" / "data" / "model").mkdir(parents=True)
-    shutil.copyfile(options.model, root / "input" / "data" / "model" / "model.tar.gz")
-    (root / "input" / "config").mkdir()
-    told = {
-        **SETTINGS,
-        "seed": str(seed),
-        "project": gate_data.PROJECT,
-        "dataset_version": manifest.version,
-        "model_name": "benchmark",
-        "model_version": "0.0.1",
-        "run_id": "t-" + "0" * 20,
-    }
-    (root / "input" / "config" / "hyperparameters.json").write_text(json.dumps(told))
-    return root
+    training_job.lay(folder / name, options.model, placed, {**SETTINGS, "seed": str(seed)})
+    return folder / name
 
 
 def begin(root: Path, options: argparse.Namespace) -> "subprocess.Popen[bytes]":
-    """Start the job as the leader of a process group; what it says is appended to `root`/log."""
-    paths = (ROOT / "containers" / "training", ROOT / "containers" / "vision", ROOT / "layers" / "core")
-    own = {
-        "PYTHONPATH": os.pathsep.join(map(str, paths)),
-        "DRAWOPS_ML_ROOT": str(root),
-        "OMP_NUM_THREADS": "1",
-    }
-    with (root / "log").open("ab") as log:
-        return subprocess.Popen(
-            [options.python, ROOT / "containers" / "training" / "train.py"],
-            env={**os.environ, **own},
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    """Start the job as the leader of a process group, on one thread."""
+    return training_job.start(options.python, root, own_group=True, OMP_NUM_THREADS="1")
 
 
 def undisturbed(root: Path, options: argparse.Namespace, seed: int) -> Run:
