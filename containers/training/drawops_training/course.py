@@ -96,8 +96,7 @@ class Lessons:
             self._save()
             raise Stopped from None
         if self._subject.look is not None:
-            for one, value in zip(self._subject.tuning.averages, self._best, strict=True):
-                one.copy_(value)
+            self._subject.tuning.take(self._best)
         return self._course
 
     def _learn(self) -> None:

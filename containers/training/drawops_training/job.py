@@ -272,15 +272,10 @@ class Job:
         with self._stop.at_once():
             words = retention.drawn(characters[1:-1], settings.seed, settings.retention_groups)
         tuned = [one.clone() for one in tuning.averages]
-
-        def place(weights: Sequence[torch.Tensor]) -> None:
-            for one, value in zip(tuning.averages, weights, strict=True):
-                one.copy_(value)
-
         kept = retention.farthest(
             origin,
             tuned,
-            place,
+            tuning.take,
             lambda: retention.with_all({block: look(some)["cer"] for block, some in words.items()}, words),
         )
         print(

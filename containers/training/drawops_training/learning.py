@@ -63,6 +63,12 @@ class Learning:
     def settle(self) -> None:
         """Called when the parameters' values shall reach the model, where they are copies."""
 
+    def take(self, averages: Sequence[torch.Tensor]) -> None:
+        """Have these running averages, in the order of the parameters; learning goes on from where it was."""
+        with torch.no_grad():
+            for own, value in zip(self.averages, averages, strict=True):
+                own.copy_(value)
+
     @contextmanager
     def averaged(self) -> Iterator[None]:
         """Inside, the model has the running averages of the weights: better than those of any one step."""
@@ -93,7 +99,6 @@ class Learning:
         with torch.no_grad():
             for one, value in zip(self.learning, state["learning"], strict=True):
                 one.copy_(value)
-            for average, value in zip(self.averages, state["averages"], strict=True):
-                average.copy_(value)
+        self.take(state["averages"])
         self._optimiser.load_state_dict(state["optimiser"])
         self._schedule.load_state_dict(state["schedule"])
