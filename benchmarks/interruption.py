@@ -37,6 +37,7 @@ SETTINGS = {
     "general_share": "0.25",
     "evaluate_every": "8",
     "checkpoint_every": "3",
+    "retention_groups": "1",
 }
 SPLITS = (Split.TRAIN, Split.TRAIN, Split.TRAIN, Split.VAL)
 SOONEST, LATEST = 0.1, 0.6
