@@ -31,9 +31,11 @@ NO_MAKE := MAKEFLAGS= MFLAGS= MAKELEVEL=
 
 # torch has an environment of its own (containers/training/requirements.in says why).
 TRAINING := .drawops/envs/training
+# PaddleOCR as its users have it, without torch: the two must never share a process.
+STOCK := .drawops/envs/paddleocr
 BASELINE := .drawops/cache/baseline-model.tar.gz
 
-.PHONY: help setup demo test test-training lint format types lock vendor up down benchmark benchmark-platform clean
+.PHONY: help setup demo demo-learning test test-training lint format types lock vendor up down benchmark benchmark-platform clean
 
 help: ## this list
 	@echo "drawops: read engineering drawings on AWS or on this machine"
@@ -47,12 +49,17 @@ setup: $(SETUP) ## install everything into .venv (done once; the other targets c
 demo: $(SETUP) ## read three sample drawings on a local cloud of its own, then stop it
 	@$(NO_MAKE) exec $(IN_VENV)/drawops demo
 
-test: lint types ## lint, types and the whole test suite, local cloud included
-	@$(NO_MAKE) exec $(IN_VENV)/python -m pytest --durations=15
+demo-learning: $(SETUP) ## labels, training, gate, approval, deployment on a local cloud of its own (30 minutes, 6 GB)
+	@$(NO_MAKE) exec $(IN_VENV)/drawops demo-learning
 
-test-training: $(TRAINING)/drawops-setup $(BASELINE) ## what needs torch, in an environment of its own (5 GB on Linux)
-	@$(TRAINING)/bin/mypy containers/training/drawops_training
+test: lint types ## lint, types and the whole test suite, local cloud included
+	@$(NO_MAKE) $(IN_VENV)/python -m pytest tests/unit -n 2 --dist loadfile --durations=15
+	@$(NO_MAKE) exec $(IN_VENV)/python -m pytest --ignore=tests/unit --durations=15
+
+test-training: $(TRAINING)/drawops-setup $(STOCK)/drawops-setup $(BASELINE) ## what needs torch or PaddleOCR, in environments of their own (5 and 1 GB on Linux)
+	@$(TRAINING)/bin/mypy --follow-imports=silent containers/training/drawops_training
 	@$(TRAINING)/bin/python -m pytest --confcutdir=tests/training -m training tests/training --durations=5
+	@$(STOCK)/bin/python -m pytest --confcutdir=tests/training -m training tests/training/test_stock_paddleocr.py --durations=5
 
 lint: $(SETUP) ## ruff and cfn-lint
 	@$(IN_VENV)/ruff check .
@@ -106,6 +113,14 @@ $(TRAINING)/drawops-setup: containers/training/requirements-test.txt | $(SETUP) 
 	@echo "installing the locked packages into $(TRAINING)"
 	@$(UV) venv --quiet --clear --python $(IN_VENV)/python $(TRAINING)
 	@$(UV) pip install --quiet --python $(TRAINING)/bin/python --require-hashes -r $<
+	@$(UV) pip install --quiet --python $(TRAINING)/bin/python --no-deps -e ./layers/core -e ./containers/vision \
+		-e ./containers/training
+	@touch $@
+
+$(STOCK)/drawops-setup: containers/training/requirements-paddleocr.txt | $(SETUP) $(UV)
+	@echo "installing the locked packages into $(STOCK)"
+	@$(UV) venv --quiet --clear --python $(IN_VENV)/python $(STOCK)
+	@$(UV) pip install --quiet --python $(STOCK)/bin/python --require-hashes -r $<
 	@touch $@
 
 $(BASELINE): containers/inference/baseline_model.py $(wildcard containers/inference/weights/*) | $(SETUP)

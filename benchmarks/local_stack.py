@@ -20,7 +20,12 @@ from typing import Any, TypeVar
 import psutil
 from drawops import keys
 from drawops.catalog import Revision, Status
-from drawops.contracts.events import SOURCE_DATASETS, SOURCE_LABELING, SOURCE_PROCESSING
+from drawops.contracts.events import (
+    SOURCE_DATASETS,
+    SOURCE_DEPLOYMENT,
+    SOURCE_LABELING,
+    SOURCE_PROCESSING,
+)
 from drawops.contracts.reading import DrawingResult
 from drawops_cli.bring_up import bring_up
 from drawops_cli.steps import Steps
@@ -230,7 +235,7 @@ class Stack:
         sqs, events = self.target.client("sqs"), self.target.client("events")
         url = str(sqs.create_queue(QueueName="seen-events")["QueueUrl"])
         arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-        pattern = {"source": [SOURCE_PROCESSING, SOURCE_LABELING, SOURCE_DATASETS]}
+        pattern = {"source": [SOURCE_PROCESSING, SOURCE_LABELING, SOURCE_DATASETS, SOURCE_DEPLOYMENT]}
         events.put_rule(Name="seen-events", EventPattern=json.dumps(pattern))
         events.put_targets(Rule="seen-events", Targets=[{"Id": "queue", "Arn": arn}])
         return url

@@ -7,8 +7,12 @@ from typing import Any
 import pytest
 import yaml
 from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).parents[1]
+# How fast an example runs says how busy the machine is, not whether the code is right.
+settings.register_profile("drawops", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("drawops")
 # A test may be skipped only for what the project cannot install.
 EXCUSES = (
     "the labelled drawings are not here",

@@ -15,16 +15,18 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 from drawops import keys
+from drawops.contracts.training import DeploymentMode, ModelRef
 from drawops.contracts.workflow import ReconcileReport, ReconcileRequest
-from drawops.deployment.endpoint import DeployRequest
 from drawops_local import environments, images
 from drawops_local.cloud import Cloud
 
-from drawops_cli.failures import Failure, FunctionFailed
+from drawops_cli import deploying
+from drawops_cli.failures import Failure
 from drawops_cli.steps import Note, Steps
 from drawops_cli.target import Target, on_local_cloud
 
 INFERENCE = "inference"
+TRAINING = "training"
 _ENDPOINT_SECONDS = 300.0
 _POLL_SECONDS = 0.3
 # Everything that `sam build` and `sam deploy` look at.
@@ -46,6 +48,13 @@ class Artifact:
         """Where it belongs in the data bucket."""
         return keys.model_artifact(self.name, self.version)
 
+    @property
+    def model(self) -> ModelRef:
+        """The same as what is deployed."""
+        return ModelRef(
+            name=self.name, version=self.version, artifact_key=self.key, artifact_sha256=self.sha256
+        )
+
 
 def bring_up(
     root: Path,
@@ -54,6 +63,7 @@ def bring_up(
     *,
     restore: bool = True,
     preferred_ports: Mapping[str, int] | None = None,
+    training: bool = False,
 ) -> Target:
     """Do what is missing until drawings can be submitted; a second call finds nothing to do.
 
@@ -64,6 +74,7 @@ def bring_up(
         state: the local cloud's state directory.
         restore: False wipes what an earlier local cloud left in `state`.
         preferred_ports: as for `Cloud.up`.
+        training: build the training image too (several GB).
 
     Returns:
         The running stack.
@@ -79,6 +90,9 @@ def bring_up(
     with steps.step("image") as note:
         image = images.build_image(root, INFERENCE, note)
         note(image.name)
+    if training:
+        with steps.step("training image") as note:
+            note(images.build_image(root, TRAINING, note).name)
     with steps.step("model") as note:
         artifact = build_artifact(root, note)
         note(f"{artifact.name} {artifact.version}")
@@ -141,13 +155,25 @@ def build_artifact(root: Path, note: Note) -> Artifact:
             unfinished.replace(path)
         finally:
             unfinished.unlink(missing_ok=True)
-    with tarfile.open(path) as tar:
-        member = tar.extractfile("manifest.json")
-        assert member is not None  # the program that wrote it verified it
-        manifest = json.load(member)
+    return artifact_at(path)
+
+
+def artifact_at(path: Path) -> Artifact:
+    """The artifact in a file, by its own manifest.
+
+    Raises:
+        Failure: it is none.
+    """
+    try:
+        with tarfile.open(path) as tar:
+            member = tar.extractfile("manifest.json")
+            manifest = json.load(member) if member else {}
+        name, version = str(manifest["name"]), str(manifest["version"])
+    except (OSError, tarfile.TarError, KeyError, ValueError) as error:
+        raise Failure(f"{path} is no model artifact ({error}). It must be a model.tar.gz.") from None
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return Artifact(path, manifest["name"], manifest["version"], sha256)
+    return Artifact(path, name, version, sha256)
 
 
 def _deployed(root: Path, cloud: Cloud, note: Note) -> Target:
@@ -173,12 +199,17 @@ def _deployed(root: Path, cloud: Cloud, note: Note) -> Target:
 
 
 def _serve(target: Target, cloud: Cloud, artifact: Artifact, image: images.Image, note: Note) -> None:
-    """Upload the artifact, point the endpoint at it, wait until it answers."""
-    _upload_once(target, artifact, note)
+    """Bring the model into service that served before, or the baseline when none or an older one did."""
     endpoint, sagemaker = target.output("EndpointName"), target.client("sagemaker")
     record = _read(cloud.state / _RECORD)
-    found = _endpoint(sagemaker, endpoint)
     outdated = record.get("image") not in (None, image.digest)
+    wanted, serving = artifact.model, deploying.store_of(target).serving()
+    # A model that was trained here is not taken out of service by the one that comes with drawops.
+    if serving and (serving.mode != DeploymentMode.BASELINE or serving.model.artifact_key == artifact.key):
+        wanted = serving.model
+    else:
+        deploying.upload_once(target, artifact.path, wanted, note)
+    found = _endpoint(sagemaker, endpoint)
     if found and (found["EndpointStatus"] == "Failed" or outdated):
         # Its processes run an image that is gone, or gave up: a new endpoint starts from what was built.
         note("replacing the endpoint")
@@ -186,33 +217,16 @@ def _serve(target: Target, cloud: Cloud, artifact: Artifact, image: images.Image
         _wait_until(
             lambda: _endpoint(sagemaker, endpoint) is None, f"Endpoint {endpoint} is still being deleted."
         )
-    request = DeployRequest(
-        model_name=artifact.name, model_version=artifact.version, artifact_key=artifact.key
-    )
-    deploy_model(target, request, note)
+        found = None
+    if found is None or serving is None or serving.model != wanted:
+        # What was approved here keeps its verdict; a baseline has none.
+        trained = serving is not None and serving.mode != DeploymentMode.BASELINE
+        mode = DeploymentMode.ROLLBACK if trained else DeploymentMode.BASELINE
+        verdict = serving.verdict_key if serving and trained else None
+        request = deploying.asked(wanted, mode, by="drawops up", reason="", verdict_key=verdict)
+        deploying.deploy(target, request, note)
+    _wait_until_settled(sagemaker, endpoint, note)
     _write(cloud.state / _RECORD, {**_read(cloud.state / _RECORD), "image": image.digest})
-
-
-def deploy_model(target: Target, request: DeployRequest, note: Note) -> None:
-    """Invoke DeployModel and wait until the endpoint serves.
-
-    Raises:
-        Failure: the endpoint failed or did not come into service in time.
-        FunctionFailed: DeployModel refused.
-    """
-    endpoint, sagemaker = target.output("EndpointName"), target.client("sagemaker")
-    function = target.output("DeployModelFunctionName")
-    deadline = time.monotonic() + _ENDPOINT_SECONDS
-    while True:
-        try:
-            target.invoke(function, request.model_dump_json().encode())
-        except FunctionFailed as error:
-            if error.kind != "NotReady" or time.monotonic() > deadline:
-                raise
-            _wait_until_settled(sagemaker, endpoint, note)
-            continue
-        _wait_until_settled(sagemaker, endpoint, note)
-        return
 
 
 def _wait_until_settled(sagemaker: Any, endpoint: str, note: Note) -> None:  # noqa: ANN401
@@ -245,24 +259,6 @@ def _endpoint(sagemaker: Any, endpoint: str) -> Any:  # noqa: ANN401
         if error.response["Error"]["Code"] == "ValidationException":
             return None
         raise
-
-
-def _upload_once(target: Target, artifact: Artifact, note: Note) -> None:
-    try:
-        stored = target.s3.head_object(Bucket=target.data_bucket, Key=artifact.key)
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in ("404", "NoSuchKey"):
-            raise
-        note(f"uploading the model, {artifact.path.stat().st_size / 1e6:.0f} MB")
-        extra = {"Metadata": {"sha256": artifact.sha256}}
-        target.s3.upload_file(str(artifact.path), target.data_bucket, artifact.key, ExtraArgs=extra)
-        return
-    if stored["Metadata"].get("sha256") != artifact.sha256:
-        raise Failure(
-            f"Model {artifact.name} {artifact.version} in the data bucket has other content than the one "
-            "built now. Give it a new VERSION in containers/inference/baseline_model.py, or start empty with "
-            "`drawops up --fresh`."
-        )
 
 
 def _put_uv_on_path(root: Path) -> None:

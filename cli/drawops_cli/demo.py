@@ -66,7 +66,7 @@ def demo(
     started = time.monotonic()
     root = project_root()
     out.print("[bold]drawops demo[/] three drawings through the whole system, on this machine\n")
-    with _alone(root), _clean_ending(root / ".drawops" / "demo") as state:
+    with alone(root), clean_ending(root / ".drawops" / "demo") as state:
         steps = Steps()
         with steps.step("drawings") as note:
             files = draw(folder / "drawings", note)
@@ -112,7 +112,12 @@ def draw(folder: Path, note: Callable[[str], None]) -> list[Path]:
 
 
 @contextmanager
-def _alone(root: Path) -> Iterator[None]:
+def alone(root: Path) -> Iterator[None]:
+    """One demo at a time in a project.
+
+    Raises:
+        Failure: another one runs.
+    """
     path = root / ".drawops" / "demo.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as handle:
@@ -138,7 +143,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 @contextmanager
-def _clean_ending(state: Path) -> Iterator[Path]:
+def clean_ending(state: Path) -> Iterator[Path]:
     """Stop every process and remove every file of the demo's cloud, however the block ends.
 
     The first signal raises `Interrupted`; all later ones are ignored, so that the clean-up completes. Every

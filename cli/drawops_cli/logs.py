@@ -18,6 +18,7 @@ from drawops_cli.project import project_root, state_directory
 from drawops_cli.target import Profile, Region, Stack, Target, choose
 
 _POLL_SECONDS = 1.0
+_JOBS = {"training": "TrainingJobs", "gate": "ProcessingJobs"}
 _SPAN = re.compile(r"^(\d+)([smhd])$")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 # What Lambda itself says about every invocation, as text or as JSON.
@@ -29,7 +30,8 @@ _KNOWN = {"level", "location", "message", "timestamp", "service", "type", "time"
 
 def logs(
     name: Annotated[
-        str | None, typer.Argument(metavar="FUNCTION|endpoint|cloud", help="Default: all functions.")
+        str | None,
+        typer.Argument(metavar="FUNCTION|endpoint|training|gate|cloud", help="Default: all functions."),
     ] = None,
     follow: Annotated[
         bool, typer.Option("-f", "--follow", help="Go on with what comes; end with Ctrl-C.")
@@ -41,13 +43,14 @@ def logs(
     region: Region = None,
     stack: Stack = None,
 ) -> None:
-    """Print logs: of the Lambda functions, of the model container behind the endpoint, of the local cloud.
+    """Print logs: of functions, of the model behind the endpoint, of training and gate jobs, of the cloud.
 
     \b
     Examples:
         drawops logs -f
         drawops logs register_drawing --since 10m
         drawops logs endpoint -n 30
+        drawops logs training -f    # training jobs; gate: the jobs that judge their models
         drawops logs cloud          # MiniStack, SageMaker runner, sam
     """
     start = time.time() - _seconds(since)
@@ -63,7 +66,21 @@ def logs(
             sorted((state_directory(project_root()) / "sagemaker" / "logs").glob("*.log")), lines, follow
         )
         return
+    if name in _JOBS and not stack and not profile and not region:
+        folder = state_directory(project_root()) / "sagemaker" / "logs" / _JOBS[name]
+        files = sorted(folder.glob("*.log"), key=lambda path: path.stat().st_mtime)
+        if not files:
+            raise Failure(f"There are no logs of {name} jobs: none has run on this machine.")
+        _print_files(files, lines, follow)
+        return
     target = choose(profile, region, stack)
+    if name in _JOBS:
+        # Jobs of the stack begin with its name.
+        group = f"/aws/sagemaker/{_JOBS[name]}"
+        _print_group(
+            target, group, lambda stream: stream.startswith(target.stack), start, lines, follow, as_json
+        )
+        return
     if name == "endpoint":
         group = f"/aws/sagemaker/Endpoints/{target.output('EndpointName')}"
         _print_group(target, group, lambda stream: True, start, lines, follow, as_json)

@@ -1,6 +1,7 @@
 """The `drawops` command: one module a verb, put together here."""
 
 import signal
+from collections.abc import Callable
 from typing import Any
 
 import typer
@@ -9,17 +10,20 @@ import typer.core
 from drawops_cli import (
     dataset,
     demo,
+    demo_learning,
     down,
     evaluate,
     invoke,
     label,
     logs,
+    models,
     reconcile,
     results,
     sheets,
     show,
     status,
     submit,
+    train,
     up,
 )
 from drawops_cli.console import err
@@ -65,19 +69,21 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-VERBS = {
-    "Local cloud": (up.up, down.down, demo.demo),
+VERBS: dict[str, tuple[Callable[..., Any], ...]] = {
+    "Local cloud": (up.up, down.down, demo.demo, demo_learning.demo_learning),
     "Drawings": (submit.submit, results.results, show.show, sheets.sheets),
-    "Models": (evaluate.evaluate,),
+    "Models": (evaluate.evaluate, train.train),
     "Operation": (status.status, logs.logs, invoke.invoke, reconcile.reconcile),
 }
 
 for _panel, _verbs in VERBS.items():
     for _verb in _verbs:
-        app.command(_verb.__name__, help=unwrapped(_verb.__doc__ or ""), rich_help_panel=_panel)(_verb)
+        _name = _verb.__name__.replace("_", "-")
+        app.command(_name, help=unwrapped(_verb.__doc__ or ""), rich_help_panel=_panel)(_verb)
 
 app.add_typer(dataset.app, name="dataset", rich_help_panel="Data sets")
 app.add_typer(label.app, name="label", rich_help_panel="Data sets")
+app.add_typer(models.app, name="models", rich_help_panel="Models")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,9 @@ def up(
         bool, typer.Option("--fresh", help="Start empty: wipe drawings, results and models first.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before wiping.")] = False,
+    training: Annotated[
+        bool, typer.Option("--training", help="Build the training image too: 5.5 GB, once.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print where everything is as JSON.")] = False,
 ) -> None:
     """Start the local cloud, deploy drawops to it, bring the reading endpoint into service.
@@ -28,6 +31,7 @@ def up(
     Examples:
         drawops up
         drawops up --fresh          # wipe everything first
+        drawops up --training       # ... and be able to train on this machine
         eval "$(drawops up --json | jq -r '.environment | to_entries[] | "export \\(.key)=\\(.value)"')"
         aws s3 ls                   # ... now the AWS CLI talks to the local cloud
     """
@@ -38,7 +42,7 @@ def up(
             raise Failure("Nothing was wiped.")
         if running_cloud(state):
             Cloud.attach(state).down()
-    target = bring_up.bring_up(root, state, Steps(), restore=not fresh)
+    target = bring_up.bring_up(root, state, Steps(), restore=not fresh, training=training)
     assert target.cloud is not None
     if as_json:
         print_json(

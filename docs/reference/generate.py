@@ -5,12 +5,18 @@ from pathlib import Path
 
 from drawops.contracts.datasets import DatasetManifest
 from drawops.contracts.events import (
+    CandidateRegistered,
+    CandidateRejected,
     DatasetVersionCreated,
+    DeploymentFailed,
     DrawingProcessed,
     DrawingQuarantined,
     LabelingSubmitted,
+    ModelDeployed,
+    TrainingFailed,
 )
 from drawops.contracts.reading import DrawingResult
+from drawops.contracts.training import Verdict
 from pydantic import BaseModel
 
 PUBLISHED: dict[str, type[BaseModel]] = {
@@ -18,8 +24,14 @@ PUBLISHED: dict[str, type[BaseModel]] = {
     "event-drawing-processed-1.0.schema.json": DrawingProcessed,
     "event-drawing-quarantined-1.0.schema.json": DrawingQuarantined,
     "event-labeling-submitted-1.0.schema.json": LabelingSubmitted,
+    "event-model-deployed-1.0.schema.json": ModelDeployed,
+    "event-deployment-failed-1.0.schema.json": DeploymentFailed,
     "event-dataset-version-created-1.0.schema.json": DatasetVersionCreated,
+    "event-candidate-registered-1.0.schema.json": CandidateRegistered,
+    "event-candidate-rejected-1.0.schema.json": CandidateRejected,
+    "event-training-failed-1.0.schema.json": TrainingFailed,
     "dataset-manifest-1.0.schema.json": DatasetManifest,
+    "verdict-1.0.schema.json": Verdict,
 }
 
 

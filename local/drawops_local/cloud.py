@@ -335,6 +335,10 @@ class Cloud:
         return found
 
     def _stop_all(self) -> None:
+        runner = self.state / "sagemaker"
+        if runner.is_dir():
+            # Tells the next runner which programs of jobs ended only because everything did.
+            (runner / "down").touch()
         for server in (self._read_record() or {"servers": {}})["servers"].values():
             processes.stop_known(server["pid"], server["started"])
         # The servers went first, so that they start nothing new; now whatever they had started.

@@ -1,17 +1,20 @@
 """Container images of the local cloud: one Python environment for each ``containers/<name>``.
 
-An image named ``drawops-<name>:local`` is a directory ``.drawops/images/<name>`` with an environment
-made by pip from ``containers/<name>/requirements.txt``, the packages ``drawops`` and ``drawops_vision``
-installed as the Dockerfile installs them, and ``image.json``, which says how to start the program that
-the Dockerfile names. A requirement missing from requirements.txt is therefore missing here too.
+An image named ``drawops-<name>:local`` is a directory ``.drawops/images/<name>`` with an environment made
+by pip from ``containers/<name>/requirements.txt``, the packages ``drawops``, ``drawops_vision`` and, if it
+is one, ``containers/<name>`` itself installed as the Dockerfile installs them, and ``image.json``, which
+says how to start the program that the Dockerfile names. A requirement missing from requirements.txt is
+therefore missing here too.
 """
 
 import json
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from shutil import copytree, ignore_patterns
 
 from drawops_local.environments import (
@@ -28,10 +31,11 @@ from drawops_local.environments import (
 
 PREFIX = "drawops-"
 _MANIFEST = "image.json"
+_PROGRESS_SECONDS = 15.0
 # The words that SageMaker appends to `docker run <image>`.
 _WORDS = ("serve", "train")
-# Only these two are shared by containers; each is installed without its dependencies because
-# requirements.txt must name them all.
+# Shared by containers; each package is installed without its dependencies because requirements.txt must name
+# them all.
 _PACKAGES = ("layers/core", "containers/vision")
 _NOT_SOURCE = ignore_patterns("__pycache__", "*.egg-info", "build", "*.pyc", ".pytest_cache")
 
@@ -46,7 +50,8 @@ class Image:
 
     Attributes:
         name: ``drawops-<name>:local``.
-        commands: what ``docker run <image> serve`` (or ``train``) runs, by that word.
+        commands: what ``docker run <image> serve`` (or ``train``) runs, by that word, and every other program
+            on the image's PATH by its name, as an entry point of a processing job names it.
         working_directory: where the program starts.
         digest: changes whenever the environment, the packages or the program change.
     """
@@ -57,7 +62,7 @@ class Image:
     digest: str
 
     def command(self, word: str) -> list[str]:
-        """Program and arguments for ``serve`` or ``train``.
+        """Program and arguments for ``serve``, ``train`` or another program of the image.
 
         Raises:
             ImageNotFound: the image has no such program.
@@ -97,7 +102,9 @@ def build_image(root: Path, name: str, progress: Progress) -> Image:
     commands = _commands(root, source, environment)
     environment_stamp = stamp_of(requirements.read_bytes())
     source_stamp = stamp_of(
-        environment_stamp.encode(), *(_content(root / package) for package in _PACKAGES), _content(source)
+        environment_stamp.encode(),
+        *(_content(root / package) for package in _packages(source)),
+        _content(source),
     )
     image = Image(image_name(name), commands, str(source), source_stamp)
     with locked(path):
@@ -109,12 +116,13 @@ def build_image(root: Path, name: str, progress: Progress) -> Image:
             # CPU wheels may be named.
             if not (environment / "bin" / "pip").exists():
                 install(environment, ["pip"])
-            install(environment, ["-r", str(requirements)], quietly=True, use_uv=False)
+            with _telling_size(environment, lambda text: progress(f"image {image.name}: {text}")):
+                install(environment, ["-r", str(requirements)], quietly=True, use_uv=False)
             (path / _MANIFEST).unlink(missing_ok=True)
             write_stamp(environment, environment_stamp)
         if _built_digest(path) != source_stamp:
-            progress(f"image {image.name}: installing drawops and drawops_vision")
-            _install_packages(root, environment)
+            progress(f"image {image.name}: installing the project's packages")
+            _install_packages(root, _packages(source), environment)
             (path / _MANIFEST).write_text(json.dumps(asdict(image), indent=2))
             progress(f"image {image.name}: ready")
     return image
@@ -132,7 +140,10 @@ def find_image(images: Path, name: str) -> Image:
     manifest = images / bare.removeprefix(PREFIX) / _MANIFEST
     if not bare.startswith(PREFIX) or not re.fullmatch(r"[a-z0-9-]+", bare) or not manifest.is_file():
         built = sorted(image_name(found.parent.name) for found in images.glob(f"*/{_MANIFEST}"))
-        raise ImageNotFound(f"image {name!r} was not built here; images here: {', '.join(built) or 'none'}")
+        how = "; build it with: drawops up --training" if bare == f"{PREFIX}training" else ""
+        raise ImageNotFound(
+            f"image {name!r} was not built here; images here: {', '.join(built) or 'none'}{how}"
+        )
     fields = json.loads(manifest.read_text())
     return Image(**fields)
 
@@ -159,7 +170,13 @@ def _commands(root: Path, source: Path, environment: Path) -> dict[str, list[str
         command = _translated([*entry, word], copied, environment)
         if command is not None:
             commands[word] = command
-    if not commands:
+    for target, file in copied.items():
+        # An entry point of a processing job takes the place of ENTRYPOINT.
+        if PurePosixPath(target).parent.name == "bin" and file.is_file():
+            commands.setdefault(PurePosixPath(target).name, [str(python_of(environment)), str(file)])
+    if commands:
+        commands["python3"] = [str(python_of(environment))]
+    else:
         raise EnvironmentFailed(
             f"the Dockerfile of {source.name} copies no program for {' or '.join(_WORDS)}"
         )
@@ -192,11 +209,39 @@ def _translated(words: list[str], copied: Mapping[str, Path], environment: Path)
     return command if has_program else None
 
 
-def _install_packages(root: Path, environment: Path) -> None:
+@contextmanager
+def _telling_size(environment: Path, progress: Progress) -> Iterator[None]:
+    """Say now and then how much has been installed: gigabytes take their time."""
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(_PROGRESS_SECONDS):
+            size = 0
+            with suppress(OSError):  # the installer moved something meanwhile: what was counted is enough
+                for file in environment.rglob("*"):
+                    size += file.lstat().st_size
+            progress(f"{size / 1e6:.0f} MB installed so far")
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watcher.join()
+
+
+def _packages(source: Path) -> tuple[str, ...]:
+    """Folders of the packages that an image gets; a container may be a package itself."""
+    own = (f"containers/{source.name}",) if (source / "pyproject.toml").is_file() else ()
+    return (*_PACKAGES, *own)
+
+
+def _install_packages(root: Path, packages: Sequence[str], environment: Path) -> None:
     # From a copy: setuptools writes build directories next to the sources it builds.
     with tempfile.TemporaryDirectory(prefix="drawops-image-") as temporary:
         copies = []
-        for package in _PACKAGES:
+        for package in packages:
             copy = Path(temporary) / package
             copytree(root / package, copy, ignore=_NOT_SOURCE)
             copies.append(str(copy))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from drawops.contracts.labeling import BoxState, SubmitRequest, TaskState
@@ -477,6 +478,48 @@ def test_only_the_own_area_is_bright_and_boxes_stay_in_it(
     )
     assert "outside your area" in anna.page.locator(".notice").inner_text()
     assert len(anna.boxes()) == len(served.task(task, "Anna").boxes)
+
+
+def test_a_moving_sheet_has_nothing_else_painted_and_stands_on_the_pages_ground(
+    person: Comes, opened: Opened
+) -> None:
+    anna = person("Anna")
+    anna.open(opened())
+    anna.press("Escape")  # the sheet has the keys, and is framed
+    anna.still()
+    frame = anna.page.locator(".work main")
+    assert frame.evaluate("main => getComputedStyle(main).borderTopColor") == "rgb(56, 189, 248)"
+
+    session = anna.page.context.new_cdp_session(anna.page)
+    layers: list[dict[str, Any]] = []
+
+    def changed(event: dict[str, Any]) -> None:
+        layers[:] = event.get("layers") or layers
+
+    session.on("LayerTree.layerTreeDidChange", changed)
+    session.send("DOM.enable")
+    session.send("LayerTree.enable")
+    for _ in range(3):
+        anna.press("ArrowLeft", "ArrowUp")
+        anna.still()
+    drawn = [layer for layer in layers if layer["drawsContent"]]
+    window = sum(layer["paintCount"] for layer in drawn if layer["width"] == 1280)
+    others = sum(layer["paintCount"] for layer in drawn if layer["width"] != 1280)
+    assert others > 10  # the frame in the small picture of the sheet moves along
+    assert window < others / 3
+
+    corner = """() => {
+        const { context } = window.drawops.sheet.viewer.drawer;
+        return [...context.getImageData(0, 0, 1, 1).data];
+    }"""
+    anna.page.evaluate(
+        """() => {
+            const { sheet, editor } = window.drawops;
+            sheet.go([editor.width / 2, editor.height / 2], 0.05, true);
+        }"""
+    )
+    anna.still()
+    assert anna.page.evaluate(corner) == [20, 22, 25, 255]
 
 
 def test_the_page_speaks_chinese(person: Comes, opened: Opened) -> None:

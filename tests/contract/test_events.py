@@ -5,20 +5,45 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from drawops.contracts.deployment import (
+    AbandonRequest,
+    AwaitRequest,
+    Begun,
+    DeploymentConclusion,
+    JudgeRequest,
+    SmokeTest,
+)
 from drawops.contracts.events import (
+    CandidateRegistered,
+    CandidateRejected,
     DatasetVersionCreated,
+    DeploymentFailed,
     DrawingProcessed,
     DrawingQuarantined,
     EndpointStateChange,
     InferenceNotification,
     LabelingSubmitted,
+    ModelDeployed,
+    ModelPackageStateChange,
     ObjectCreated,
+    ProcessingJobStateChange,
+    TrainingFailed,
+    TrainingJobStateChange,
 )
 from drawops.contracts.ground_truth import (
     LabelingJobStateChange,
     PostAnnotationRequest,
     PreAnnotationRequest,
     StartLabelingJob,
+)
+from drawops.contracts.training import (
+    ConcludeRequest,
+    DeploymentRequest,
+    StartGateJob,
+    StartTrainingJob,
+    TrainingFailure,
+    TrainingRequest,
+    TrainingRun,
 )
 from drawops.contracts.workflow import (
     ExportRequest,
@@ -33,7 +58,6 @@ from drawops.contracts.workflow import (
     StoreRequest,
     Upload,
 )
-from drawops.deployment.endpoint import DeployRequest
 from pydantic import BaseModel
 
 EVENTS = Path(__file__).parents[2] / "events"
@@ -58,8 +82,23 @@ CONTRACTS: dict[str, tuple[type[BaseModel], tuple[str, ...]]] = {
     "workflow/create_dataset_version.json": (ExportRequest, ()),
     "schedule/reconcile_drawings.json": (ReconcileRequest, ()),
     "schedule/reconcile_drawings_sweep.json": (ReconcileRequest, ()),
-    "command/deploy_model.json": (DeployRequest, ()),
+    "workflow/begin_deployment.json": (DeploymentRequest, ()),
+    "workflow/start_canary.json": (DeploymentRequest, ()),
+    "workflow/judge_canary.json": (JudgeRequest, ()),
+    "workflow/deploy_model.json": (DeploymentRequest, ()),
+    "workflow/await_endpoint.json": (AwaitRequest, ()),
+    "workflow/start_smoke_test.json": (Begun, ()),
+    "workflow/check_smoke_test.json": (SmokeTest, ()),
+    "workflow/conclude_deployment.json": (DeploymentConclusion, ()),
+    "workflow/abandon_deployment.json": (AbandonRequest, ()),
+    "schedule/abandon_deployment.json": (AbandonRequest, ()),
+    "drawops/model_deployed.json": (ModelDeployed, ("detail",)),
+    "drawops/deployment_failed.json": (DeploymentFailed, ("detail",)),
     "sagemaker/endpoint_in_service.json": (EndpointStateChange, ()),
+    "sagemaker/training_job_completed.json": (TrainingJobStateChange, ()),
+    "sagemaker/training_job_failed.json": (TrainingJobStateChange, ()),
+    "sagemaker/processing_job_completed.json": (ProcessingJobStateChange, ()),
+    "sagemaker/model_package_approved.json": (ModelPackageStateChange, ()),
     "drawops/dataset_version_created.json": (DatasetVersionCreated, ("detail",)),
     "sagemaker/prepare_labeling_task.json": (PreAnnotationRequest, ()),
     "sagemaker/consolidate_annotations.json": (PostAnnotationRequest, ()),
@@ -68,6 +107,16 @@ CONTRACTS: dict[str, tuple[type[BaseModel], tuple[str, ...]]] = {
     "drawops/drawing_processed.json": (DrawingProcessed, ("detail",)),
     "drawops/drawing_quarantined.json": (DrawingQuarantined, ("detail",)),
     "drawops/labeling_submitted.json": (LabelingSubmitted, ("detail",)),
+    "command/consider_training.json": (TrainingRequest, ()),
+    "schedule/consider_training.json": (TrainingRequest, ()),
+    "workflow/prepare_training.json": (TrainingRun, ()),
+    "workflow/start_training_job.json": (StartTrainingJob, ()),
+    "workflow/start_gate_job.json": (StartGateJob, ()),
+    "workflow/register_candidate.json": (ConcludeRequest, ()),
+    "workflow/fail_training.json": (TrainingFailure, ()),
+    "drawops/candidate_registered.json": (CandidateRegistered, ("detail",)),
+    "drawops/candidate_rejected.json": (CandidateRejected, ("detail",)),
+    "drawops/training_failed.json": (TrainingFailed, ("detail",)),
 }
 
 
@@ -84,15 +133,6 @@ def test_a_sample_event_meets_its_contract(name: str) -> None:
 def test_a_sample_notification_meets_its_contract(name: str) -> None:
     for record in load(name)["Records"]:
         InferenceNotification.model_validate_json(record["Sns"]["Message"])
-
-
-def test_the_sample_of_a_deployment_names_the_model_that_the_guide_uploads() -> None:
-    """The deployment guide copies the baseline to this key, then invokes the function with this sample."""
-    sample = DeployRequest.model_validate(load("command/deploy_model.json"))
-    for guide in ("docs/deployment.md", "docs/zh/deployment.md"):
-        assert f"/{sample.artifact_key}" in (EVENTS.parent / guide).read_text(encoding="utf-8")
-    made = (EVENTS.parent / "containers" / "inference" / "baseline_model.py").read_text(encoding="utf-8")
-    assert f'VERSION = "{sample.model_version}"' in made
 
 
 def test_the_queue_sample_carries_the_s3_sample() -> None:
@@ -114,6 +154,7 @@ def test_every_sample_is_checked() -> None:
         "sns/inference_completed.json",
         "sns/inference_failed.json",
         "schedule/reconcile_labelings.json",
+        "schedule/reconcile_trainings.json",
         *(f"http/{path.name}" for path in (EVENTS / "http").glob("*.json")),
     }
     assert {str(path.relative_to(EVENTS)) for path in EVENTS.rglob("*.json")} == checked

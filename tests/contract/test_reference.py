@@ -20,7 +20,13 @@ def test_the_published_schema_is_up_to_date(name: str) -> None:
     assert (REFERENCE / name).read_text(encoding="utf-8") == generate.schema(generate.PUBLISHED[name])
 
 
-@pytest.mark.parametrize("event", ["drawing_processed", "drawing_quarantined", "dataset_version_created"])
+@pytest.mark.parametrize(
+    "event",
+    [
+        "drawing_processed", "drawing_quarantined", "dataset_version_created", "candidate_registered",
+        "candidate_rejected", "training_failed", "model_deployed", "deployment_failed",
+    ],
+)  # fmt: skip
 def test_a_sample_event_meets_the_published_schema(event: str) -> None:
     sample = json.loads((REFERENCE.parents[1] / "events" / "drawops" / f"{event}.json").read_text())
     name = f"event-{event.replace('_', '-')}-1.0.schema.json"

@@ -189,3 +189,24 @@ def test_only_a_private_team_can_be_given_drawings(
         if statement["Action"] == "sagemaker:CreateLabelingJob"
     ]  # fmt: skip
     assert creates["Condition"] == {"StringEquals": {"sagemaker:WorkteamType": "private-crowd"}}
+
+
+def test_the_canary_endpoint_gets_no_scaling(
+    functions: dict[str, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rule = functions["ScaleEndpointFunction"]["Events"]["EndpointInService"]["Properties"]["Pattern"]
+    assert rule["detail"]["EndpointName"] == [{"Fn::Sub": "${AWS::StackName}-ocr"}]
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("ENDPOINT_NAME", "drawops-local-ocr")
+    event = {"detail": {"EndpointName": "drawops-local-ocr-canary", "EndpointStatus": "IN_SERVICE"}}
+    assert handler_module("scale_endpoint").handler(event, None) == {"alarm": None}
+
+
+def test_every_failure_of_a_deployment_leads_back(state_machines: dict[str, dict[str, Any]]) -> None:
+    states = state_machines["deployment"]["States"]
+    steps = [name for name, state in states.items() if state.get("Resource", "").endswith("lambda:invoke")]
+    for name in set(steps) - {"AbandonDeployment"}:
+        (catch,) = states[name]["Catch"]
+        assert (catch["ErrorEquals"], catch["Next"]) == (["States.ALL"], "AbandonDeployment"), name
+    # ModelDeployed comes after the end: what serves is written down, whether the event is sent or not.
+    assert states["ConcludeDeployment"]["Next"] == "PublishModelDeployed"

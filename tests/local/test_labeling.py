@@ -1,12 +1,9 @@
 """From a drawing that was read to a dataset version, through the page's own API."""
 
-import json
 import urllib.error
 import urllib.request
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
-from typing import Any
 
 import pytest
 from drawops.contracts.datasets import CreatedVersion, DataSource, NewPage
@@ -16,40 +13,13 @@ from drawops.contracts.labels import UNREADABLE, PageLabels
 from drawops.contracts.reading import MediaType
 from drawops.datasets.versions import create_version, load_manifest, load_page, put_picture
 from drawops.labeling.store import Labeling
-from drawops_cli.label.access import console_url, invitations_of, store_of
+from drawops_cli.label.access import console_url, store_of
 from drawops_cli.label.request import ask
+from drawops_cli.label.scripted import Annotator
 from drawops_vision.rasterise import render_page
 
 from benchmarks.local_stack import Stack, eventually
 from tests.local import drawings
-
-
-class Person:
-    """Somebody who came to the page by an invitation."""
-
-    def __init__(self, stack: Stack, name: str) -> None:
-        self._base = console_url(stack.target)
-        self._token, _ = invitations_of(stack.target).issue(name, lifetime=timedelta(hours=1))
-
-    def get(self, path: str) -> tuple[int, bytes, dict[str, str]]:
-        return self._request("GET", path)
-
-    def send(self, method: str, path: str, body: object = None) -> tuple[int, dict[str, Any]]:
-        status, answer, _ = self._request(method, path, body)
-        return status, json.loads(answer)
-
-    def _request(self, method: str, path: str, body: object = None) -> tuple[int, bytes, dict[str, str]]:
-        request = urllib.request.Request(
-            self._base + path,
-            None if body is None else json.dumps(body).encode(),
-            {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
-            method=method,
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
-                return answer.status, answer.read(), dict(answer.headers)
-        except urllib.error.HTTPError as error:
-            return error.code, error.read(), dict(error.headers)
 
 
 def opened(stack: Stack, key: str, data: bytes) -> Labeling:
@@ -72,13 +42,13 @@ def labeling(stack: Stack) -> Labeling:
 
 
 def test_the_page_and_its_files_come_from_the_same_address(stack: Stack) -> None:
-    somebody = Person(stack, "mei")
-    status, page, headers = somebody.get("")
+    somebody = Annotator(stack.target, "mei")
+    status, page, headers = somebody.request("GET", "")
     assert status == 200
     assert b"console/main.js" in page
     assert "script-src 'self'" in headers["Content-Security-Policy"]
-    assert somebody.get("console/main.js")[0] == 200
-    assert somebody.get("console/../handler.py")[0] == 404
+    assert somebody.request("GET", "console/main.js")[0] == 200
+    assert somebody.request("GET", "console/../handler.py")[0] == 404
 
 
 def test_without_an_invitation_nobody_sees_anything(stack: Stack) -> None:
@@ -89,18 +59,18 @@ def test_without_an_invitation_nobody_sees_anything(stack: Stack) -> None:
 
 
 def test_what_a_person_corrects_becomes_a_dataset_version(stack: Stack, labeling: Labeling) -> None:
-    mei = Person(stack, "mei")
+    mei = Annotator(stack.target, "mei")
     (task,) = [
-        one for one in mei.send("GET", "api/tasks")[1]["tasks"] if one["labeling_id"] == labeling.labeling_id
+        one for one in mei.json("GET", "api/tasks")[1]["tasks"] if one["labeling_id"] == labeling.labeling_id
     ]
-    status, document = mei.send("POST", f"api/tasks/{task['task_id']}/claim", {})
+    status, document = mei.json("POST", f"api/tasks/{task['task_id']}/claim", {})
     assert status == 200
     claimed = TaskDocument.model_validate(document)
 
     # The picture is there, tile by tile.
     level = max(claimed.sheet.width, claimed.sheet.height).bit_length()
     pyramid = claimed.sheet.pyramid
-    status, tile, headers = mei.get(f"{pyramid.tiles.lstrip('/')}/{level}/0_0.{pyramid.format}")
+    status, tile, headers = mei.request("GET", f"{pyramid.tiles.lstrip('/')}/{level}/0_0.{pyramid.format}")
     assert status == 200, tile
     assert headers["content-type"] == f"image/{pyramid.format}"
     assert tile[8:12] == b"WEBP"
@@ -108,16 +78,16 @@ def test_what_a_person_corrects_becomes_a_dataset_version(stack: Stack, labeling
     boxes = [{**box, "text": "PUMP P-4712", "state": "EDITED"} for box in document["boxes"]]
     quad = [[300, 20], [340, 20], [340, 36], [300, 36]]
     boxes.append({"id": "new-1", "quad": quad, "text": UNREADABLE, "state": "DRAWN"})
-    status, saved = mei.send(
+    status, saved = mei.json(
         "PUT", f"api/tasks/{claimed.task_id}", {"base_revision": claimed.revision, "boxes": boxes}
     )
     assert status == 200, saved
     other = [{**boxes[0], "text": "PUMP P-4713"}, *boxes[1:]]
-    status, stale = mei.send(
+    status, stale = mei.json(
         "PUT", f"api/tasks/{claimed.task_id}", {"base_revision": claimed.revision, "boxes": other}
     )
     assert (status, stale["code"], stale["saved_by"]) == (409, "STALE", "mei")
-    status, submitted = mei.send(
+    status, submitted = mei.json(
         "POST", f"api/tasks/{claimed.task_id}/submit", {"base_revision": saved["revision"]}
     )
     assert (status, submitted["state"]) == (200, "SUBMITTED")

@@ -391,6 +391,9 @@ ANSWERS: dict[str, tuple[str, Any]] = {
         {"reason": f"{TIMED_OUT} Ask for the page again with `drawops label request`."},
     ),
     "schedule/reconcile_labelings.json": ("ReconcileLabelingsFunction", {"announced": []}),
+    "workflow/abandon_deployment.json": ("AbandonDeploymentFunction", {"event": None}),
+    "schedule/abandon_deployment.json": ("AbandonDeploymentFunction", {"event": None}),
+    "sagemaker/model_package_approved.json": ("StartDeploymentFunction", {"deployment_id": None}),
 }
 REFUSALS: dict[str, tuple[str, str, str]] = {
     "workflow/register_drawing.json": ("RegisterDrawingFunction", "InvalidInput", "DRAWING_DELETED: "),
@@ -411,6 +414,8 @@ REFUSALS: dict[str, tuple[str, str, str]] = {
 REQUESTS = {
     "http/list_tasks.json": ("AnswerLabelingApiFunction", 401),
     "http/get_console_file.json": ("ServeConsoleFunction", 200),
+    "http/show_approval.json": ("AnswerApprovalFunction", 410),
+    "http/decide_approval.json": ("AnswerApprovalFunction", 410),
 }
 # Not the input of a function: what the upload queue wraps, and what workflows send.
 NOT_INVOKED = {
@@ -426,8 +431,36 @@ GROUND_TRUTH = {
     "sagemaker/labeling_job_completed.json",
     "workflow/start_labeling_job.json",
 }
-# Changes the endpoint, see its own test.
-DEPLOYS = "command/deploy_model.json"
+# What a deployment's steps do, is tried by whole deployments: see test_deployment.py.
+DEPLOYMENT = {
+    "workflow/begin_deployment.json",
+    "workflow/start_canary.json",
+    "workflow/judge_canary.json",
+    "workflow/deploy_model.json",
+    "workflow/await_endpoint.json",
+    "workflow/start_smoke_test.json",
+    "workflow/check_smoke_test.json",
+    "workflow/conclude_deployment.json",
+    "drawops/model_deployed.json",
+    "drawops/deployment_failed.json",
+}
+# Steps of a training run, and what asks for one: see tests/contract/local_cloud/test_training_workflow.py.
+LEARNING = {
+    "command/consider_training.json",
+    "schedule/consider_training.json",
+    "schedule/reconcile_trainings.json",
+    "sagemaker/training_job_completed.json",
+    "sagemaker/training_job_failed.json",
+    "sagemaker/processing_job_completed.json",
+    "workflow/prepare_training.json",
+    "workflow/start_training_job.json",
+    "workflow/start_gate_job.json",
+    "workflow/register_candidate.json",
+    "workflow/fail_training.json",
+    "drawops/candidate_registered.json",
+    "drawops/candidate_rejected.json",
+    "drawops/training_failed.json",
+}
 
 
 @pytest.mark.parametrize("sample", ANSWERS)
@@ -452,24 +485,8 @@ def test_a_sample_request_is_answered(stack: Stack, sample: str) -> None:
     assert answer["statusCode"] == status
 
 
-def test_a_model_that_does_not_exist_does_not_replace_the_one_in_service(stack: Stack) -> None:
-    sagemaker, endpoint = stack.target.client("sagemaker"), stack.target.output("EndpointName")
-    before = sagemaker.describe_endpoint(EndpointName=endpoint)["EndpointConfigName"]
-    missing = {**json.loads(read(DEPLOYS)), "artifact_key": "models/none/0.0.0/model.tar.gz"}
-    stack.target.invoke(stack.target.output("DeployModelFunctionName"), json.dumps(missing).encode())
-
-    def settled() -> dict[str, Any] | None:
-        found: dict[str, Any] = sagemaker.describe_endpoint(EndpointName=endpoint)
-        return None if found["EndpointStatus"] == "Updating" else found
-
-    found = eventually(settled, 60)
-    assert (found["EndpointStatus"], found["EndpointConfigName"]) == ("InService", before)
-    assert found["FailureReason"]
-    assert_one_result(stack, stack.drop("workflow/after the rollback.png", drawings.png("STILL HERE")))
-
-
 def test_every_sample_event_is_tried() -> None:
-    tried = {*ANSWERS, *REFUSALS, *REQUESTS, *NOT_INVOKED, *GROUND_TRUTH, DEPLOYS}
+    tried = {*ANSWERS, *REFUSALS, *REQUESTS, *NOT_INVOKED, *GROUND_TRUTH, *DEPLOYMENT, *LEARNING}
     assert {path.relative_to(EVENTS).as_posix() for path in EVENTS.rglob("*.json")} == tried
 
 

@@ -105,6 +105,42 @@ def test_the_classes_that_learn_are_those_of_drawings_and_a_sample_of_the_rest(r
     assert kept != recogniser.trained_classes(characters, seed=2)
 
 
+def tuning(released: Path, *, mixed: bool = False) -> tuple[recogniser.Tuning, dict[str, int]]:
+    model = Graph(released / "rec.onnx")
+    characters = ["", *model.characters, " "]
+    kept = recogniser.trained_classes(characters, seed=1)
+    classes = {characters[index]: position for position, index in enumerate(kept)}
+    return recogniser.Tuning(model, kept, 20, 1e-3, mixed=mixed), classes
+
+
+def test_bfloat16_learns_nearly_what_full_precision_learns(released: Path) -> None:
+    losses = {}
+    for mixed in (False, True):
+        learner, classes = tuning(released, mixed=mixed)
+        pictures, labels, lengths = next(recogniser.batches(1, classes))
+        wrong = pictures, labels[::-1].copy(), lengths[::-1].copy()  # there is much to learn then
+        losses[mixed] = [learner.learn(wrong) for _ in range(5)]
+        assert {one.dtype for one in learner.learning} == {torch.float32}
+    assert losses[True][-1] < 0.9 * losses[True][0]
+    assert losses[True] != losses[False]
+    np.testing.assert_allclose(losses[True], losses[False], rtol=0.05)
+
+
+@pytest.mark.parametrize("size", [2, 3, 5])
+def test_the_parts_of_a_batch_are_worth_the_whole(released: Path, size: int) -> None:
+    learner, classes = tuning(released)
+    widths = (96, 64, 160, 32)  # fewer lines than five workers
+    group = [
+        (width, np.full((48, width), 255 - 9 * n, np.uint8), text)
+        for n, (width, text) in enumerate(zip(widths, ("P-101", "V", "24 V DC", "7"), strict=True))
+    ]
+    with torch.no_grad():
+        whole = float(learner.loss(recogniser.stacked(group, classes)))
+        parts = [recogniser.part(group, classes, number, size) for number in range(size)]
+        losses = [float(learner.loss(batch)) * counts for batch, counts in parts]
+    assert sum(losses) / size == pytest.approx(whole, rel=1e-5)
+
+
 def test_the_command_says_what_it_needs() -> None:
     command = [sys.executable, "-m", "drawops_training.recogniser", "--out", "tuned.onnx"]
     run = subprocess.run(

@@ -48,6 +48,13 @@ class Kind(StrEnum):
     MIXED = "mixed"
 
 
+class Lettering(StrEnum):
+    """Who letters: an office as its seed picks it, or joined writing."""
+
+    OFFICE = "office"
+    SCRIPT = "script"
+
+
 def synth(
     target: Annotated[Path, typer.Option("--out", help="New folder.", file_okay=False)],
     count: Annotated[int, typer.Option(min=1, help="How many sheets.")] = 1,
@@ -57,6 +64,9 @@ def synth(
     kind: Annotated[Kind, typer.Option(help="P&ID, part drawing, isometric; mixed: each its own.")] = Kind[
         "PID"
     ],
+    lettering: Annotated[
+        Lettering, typer.Option(help="Faces that offices use; script: joined writing, hard to read.")
+    ] = Lettering.OFFICE,
     size: Annotated[Size, typer.Option(help="Paper, landscape.", case_sensitive=False)] = Size.A3,
     dpi: Annotated[int, typer.Option(min=50, max=1200, help="Resolution.")] = 300,
     seed: Annotated[int, typer.Option(min=0, help="Of the first sheet, then +1 each.")] = 1,
@@ -78,8 +88,8 @@ def synth(
     """
     from drawops_vision.datasets.folder import About, BadDataset, DatasetFolder
     from drawops_vision.datasets.synthesis import Plan, synthesise
+    from drawops_vision.sheets import Hand, Look
     from drawops_vision.sheets import Kind as Shown
-    from drawops_vision.sheets import Look
 
     plan = Plan(
         count=count,
@@ -90,6 +100,7 @@ def synth(
         kind=None if kind is Kind.MIXED else Shown(kind.value),
         hard=not tidy,
         format=file_format.value,
+        hand=Hand(lettering.value),
     )
     about = About(
         name=target.resolve().name or "synth",

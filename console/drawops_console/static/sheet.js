@@ -1,4 +1,5 @@
 // The deep-zoom sheet: OpenSeadragon shows the picture, `Overlay` the boxes, the mouse picks and shapes them.
+import { OpaqueDrawer } from "./drawer.js";
 import * as geometry from "./geometry.js";
 import { handles, HANDLE, Overlay } from "./overlay.js";
 
@@ -22,7 +23,8 @@ export class Sheet {
             element,
             tileSources: tiles.source(onTileError),
             // WebGL without a GPU (virtual machines, remote desktops) takes a second a frame; canvas never does.
-            drawer: "canvas",
+            drawer: OpaqueDrawer,
+            navigatorDrawer: "canvas",
             showNavigationControl: false,
             showNavigator: true,
             navigatorPosition: "BOTTOM_LEFT",

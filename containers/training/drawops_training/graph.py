@@ -93,6 +93,31 @@ class Graph(nn.Module):
         else:
             self._constants[name] = tensor
 
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Graph":
+        """Move to a device: constants that are numbers of pictures too; shapes are reckoned on the CPU."""
+        super()._apply(fn, recurse)
+        self._constants = {
+            name: fn(one) if one.is_floating_point() else one for name, one in self._constants.items()
+        }
+        return self
+
+    def extend(self, characters: list[str]) -> None:
+        """Append classes to the head of a recogniser, in front of the space, which stays the last class.
+
+        A new class begins as the average of all characters: unlikely, and quickly learnt.
+        """
+        for name in self.head()[1:]:
+            old = self.tensor(name)
+            value = old.detach()
+            new = value[..., 1:-1].mean(dim=-1, keepdim=True).expand(*value.shape[:-1], len(characters))
+            old.data = torch.cat((value[..., :-1], new, value[..., -1:]), dim=-1)
+        self.characters = [*self.characters, *characters]
+        for one in self._model.metadata_props:
+            if one.key == "character":
+                one.value = "\n".join(self.characters) + "\n"
+        del self._model.graph.value_info[:]
+        self._model.graph.output[0].type.tensor_type.shape.dim[-1].dim_value += len(characters)
+
     def tensor(self, name: str) -> nn.Parameter:
         """The parameter that holds a tensor of the graph.
 
@@ -106,6 +131,29 @@ class Graph(nn.Module):
         product = [node for node in self._nodes if node[0] is _matmul][-1]
         bias = next(node for node in self._nodes if node[0] is torch.add and product[2][0] in node[1])
         return product[1][0], product[1][1], next(name for name in bias[1] if name != product[2][0])
+
+    def logits(self) -> str:
+        """Name of a detector's output before the sigmoid that ends it."""
+        return self._nodes[self._nodes_of("Sigmoid")[-1]][1][0]
+
+    def backbone(self) -> list[str]:
+        """Names of the parameters in front of the first matrix product or enlargement: convolutions mostly.
+
+        Behind it a recogniser has its attention, a detector the pyramid that joins its scales.
+        """
+        return self._before(self._nodes_of("MatMul", "Resize")[0])
+
+    def body(self) -> list[str]:
+        """Names of the parameters in front of a detector's head, which begins where its scales are joined."""
+        return self._before(self._nodes_of("Concat")[-1])
+
+    def _nodes_of(self, *kinds: str) -> list[int]:
+        wanted = [OPERATIONS[kind] for kind in kinds]
+        return [index for index, node in enumerate(self._nodes) if node[0] in wanted]
+
+    def _before(self, index: int) -> list[str]:
+        before = {name for _, names, _, _ in self._nodes[:index] for name in names}
+        return [place for name, place in self._places.items() if name in before]
 
     def forward(self, picture: Tensor, until: str | None = None) -> Tensor:
         """Run the graph.
@@ -151,7 +199,7 @@ class Graph(nn.Module):
         holders = _holders(model.graph)
         for name, attribute in self._places.items():
             holder = holders[name]
-            value = self.get_parameter(attribute).detach().contiguous().numpy()
+            value = self.get_parameter(attribute).detach().contiguous().cpu().numpy()
             holder.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(value), holder.name))
         if half:
             _narrow(model.graph, self._places)

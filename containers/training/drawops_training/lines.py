@@ -29,7 +29,12 @@ def line(r: random.Random) -> tuple[Picture, str] | None:
     """One crop (H x W, grey) and its string; None when the drawn lot cannot be drawn."""
     text = strings.string(r)
     if not text:
-        return _finish(_junk(r), r), ""
+        return finish(_junk(r), r), ""
+    return of_text(text, r)
+
+
+def of_text(text: str, r: random.Random) -> tuple[Picture, str] | None:
+    """One crop of a given string, sometimes upside down with the string empty; None as for `line`."""
     drawn = typefaces.letter(text, r)
     if drawn is None:
         return None
@@ -41,12 +46,12 @@ def line(r: random.Random) -> tuple[Picture, str] | None:
     pads = _margins(min(height, width), r)
     canvas = np.asarray(cv2.copyMakeBorder(ink, *pads, cv2.BORDER_CONSTANT, value=(0,)), np.uint8)
     weight = _pen(capital, r)
-    _clutter(canvas, (pads[2], pads[0], width, height), capital, weight, r)
+    clutter(canvas, (pads[2], pads[0], width, height), capital, weight, r)
     cut = [max(0, -pad) for pad in _jitter(height, r)]
     canvas = canvas[cut[0] : canvas.shape[0] - cut[1], cut[2] : canvas.shape[1] - cut[3]]
     if r.random() < UPSIDE_DOWN and sum(letter not in SAME_UPSIDE_DOWN for letter in text) >= 3:
-        return _finish(np.ascontiguousarray(canvas[::-1, ::-1]), r), ""
-    return _finish(canvas, r), text
+        return finish(np.ascontiguousarray(canvas[::-1, ::-1]), r), ""
+    return finish(canvas, r), text
 
 
 def lines(seed: int) -> Iterator[tuple[Picture, str]]:
@@ -104,7 +109,7 @@ def _jitter(height: int, r: random.Random) -> list[int]:
     return [-round(height * r.uniform(0, 0.12)) for _ in range(4)]
 
 
-def _clutter(
+def clutter(
     canvas: Picture, box: tuple[int, int, int, int], capital: float, pen: int, r: random.Random
 ) -> None:
     """Draw what stands beside and across a text, in place."""
@@ -280,7 +285,7 @@ def _symbol(r: random.Random) -> Picture:
     return np.ascontiguousarray(turned)
 
 
-def _finish(ink: Picture, r: random.Random) -> Picture:
+def finish(ink: Picture, r: random.Random) -> Picture:
     """From ink to the grey values of a CAD export, a print or a scan."""
     if r.random() < 0.15:
         kernel = np.ones((2, 2), np.uint8)

@@ -11,7 +11,7 @@ import itertools
 import math
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -22,6 +22,7 @@ from torch.nn import functional
 
 from drawops_training import lines, strings, typefaces
 from drawops_training.graph import Graph
+from drawops_training.learning import Learning, Together
 
 HEIGHT = 48
 BUCKET = 32
@@ -32,19 +33,16 @@ POOL = 1200
 """Lines drawn at once and sorted by width, so that batches hold little padding."""
 OTHER_CLASSES = 600
 """Random classes beyond the trained ones that stay in the softmax, so that they are not forgotten upwards."""
-WARM_UP = 20
-AVERAGE = 0.98
-"""Decay of the running average of the weights."""
 
 Batch = tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.int64]]
 
 
 def prepared(picture: NDArray[np.uint8], columns: int) -> NDArray[np.float32]:
-    """A crop (H x W, grey) as the reader feeds it: 3 x 48 x columns in [-1, 1], mid-grey on the right."""
+    """A crop (H x W [x 3]) as the reader feeds it: 3 x 48 x columns in [-1, 1], mid-grey on the right."""
     width = min(columns, max(4, math.ceil(HEIGHT * picture.shape[1] / picture.shape[0])))
     row = cv2.resize(picture, (width, HEIGHT)).astype(np.float32) / 127.5 - 1
     out = np.zeros((3, HEIGHT, columns), np.float32)
-    out[:, :, :width] = row
+    out[:, :, :width] = row if row.ndim == 2 else row.transpose(2, 0, 1)
     return out
 
 
@@ -76,21 +74,125 @@ def batches(seed: int, classes: dict[str, int]) -> Iterator[Batch]:
             if width > WIDEST or len(text) + doubles + 1 > steps or any(one not in classes for one in text):
                 continue
             pool.append((-(-width // BUCKET) * BUCKET, picture, text))
-        pool.sort(key=lambda entry: entry[0])
-        groups: list[list[tuple[int, NDArray[np.uint8], str]]] = []
-        for entry in pool:
-            if not groups or entry[0] * (len(groups[-1]) + 1) > COLUMNS:
-                groups.append([])
-            groups[-1].append(entry)
+        groups = grouped(pool, COLUMNS)
         r.shuffle(groups)
         for group in groups:
-            columns = max(entry[0] for entry in group)
-            pictures = np.stack([prepared(entry[1], columns) for entry in group])
-            longest = max(1, *(len(entry[2]) for entry in group))
-            labels = np.zeros((len(group), longest), np.int32)
-            for row, entry in enumerate(group):
-                labels[row, : len(entry[2])] = [classes[one] for one in entry[2]]
-            yield pictures, labels, np.array([len(entry[2]) for entry in group], np.int64)
+            yield stacked(group, classes)
+
+
+Entry = tuple[int, NDArray[np.uint8], str]
+"""Width in columns, crop, string."""
+
+
+def grouped(pool: list[Entry], most: int) -> list[list[Entry]]:
+    """Sort a pool by width, in place, and cut it into batches of at most `most` columns."""
+    pool.sort(key=lambda entry: entry[0])
+    groups: list[list[Entry]] = []
+    for entry in pool:
+        if not groups or entry[0] * (len(groups[-1]) + 1) > most:
+            groups.append([])
+        groups[-1].append(entry)
+    return groups
+
+
+def stacked(group: list[Entry], classes: dict[str, int], columns: int = 0) -> Batch:
+    """One batch, at least so many columns wide."""
+    columns = max(columns, *(entry[0] for entry in group))
+    pictures = np.stack([prepared(entry[1], columns) for entry in group])
+    longest = max(1, *(len(entry[2]) for entry in group))
+    labels = np.zeros((len(group), longest), np.int32)
+    for row, entry in enumerate(group):
+        labels[row, : len(entry[2])] = [classes[one] for one in entry[2]]
+    return pictures, labels, np.array([len(entry[2]) for entry in group], np.int64)
+
+
+def part(group: list[Entry], classes: dict[str, int], number: int, size: int) -> tuple[Batch, float]:
+    """Worker `number`'s lines of a batch that `size` workers share, and what its mean loss shall count.
+
+    The mean of all workers' losses, so counted, is the loss of the whole batch.
+    """
+    widest = max(entry[0] for entry in group)  # padding reaches into the text: all see as much of it
+    own = group[number::size]
+    if not own:  # fewer lines than workers
+        return stacked(group[:1], classes, widest), 0.0
+    return stacked(own, classes, widest), len(own) * size / len(group)
+
+
+class Tuning(Learning):
+    """A recogniser that learns by CTC loss."""
+
+    def __init__(
+        self,
+        model: Graph,
+        kept: list[int],
+        iterations: int,
+        rate: float,
+        frozen: Sequence[str] = (),
+        *,
+        mixed: bool = False,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            model: a recogniser whose output is N x steps x classes.
+            kept: classes of the head that learn; the others keep their weights.
+            iterations: batches that the learning rate is planned for.
+            rate: highest learning rate.
+            frozen: names of the module's parameters that keep their values.
+            mixed: compute in bfloat16 where PyTorch holds that to be safe (autocast); weights stay float32.
+        """
+        self.model = model
+        self._mixed = mixed
+        self._kept = kept
+        self._features, weight_name, bias_name = model.head()
+        self._full_weight, self._full_bias = model.tensor(weight_name), model.tensor(bias_name)
+        self._weight = torch.nn.Parameter(self._full_weight.detach()[:, kept].clone())
+        self._bias = torch.nn.Parameter(self._full_bias.detach()[kept].clone())
+        for one in model.parameters():
+            if one.ndim == 4:
+                one.data = one.data.contiguous(memory_format=torch.channels_last)
+        whole = {id(self._full_weight), id(self._full_bias)}
+        still = set(frozen)
+        learning = [
+            one for name, one in model.named_parameters() if id(one) not in whole and name not in still
+        ] + [self._weight, self._bias]
+        learnt = {id(one) for one in learning}
+        for one in model.parameters():
+            one.requires_grad_(id(one) in learnt)
+        super().__init__(learning, iterations, rate)
+
+    def loss(self, batch: Batch) -> torch.Tensor:
+        """CTC loss of a batch, per character."""
+        pictures, labels, lengths = batch
+        device = self._weight.device
+        given = torch.from_numpy(pictures).to(device).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(device.type, torch.bfloat16, enabled=self._mixed):
+            raw = self.model(given, until=self._features) @ self._weight + self._bias
+        scores = raw.float().log_softmax(2).transpose(0, 1)
+        steps = torch.full((len(lengths),), scores.shape[0])
+        losses = functional.ctc_loss(
+            scores,
+            torch.from_numpy(labels).to(device),
+            steps,
+            torch.from_numpy(lengths),
+            reduction="none",
+            zero_infinity=True,
+        )
+        # Per character; a picture without text would else weigh as much as all others together.
+        weights = torch.from_numpy(lengths).clamp(min=scores.shape[0] // 3 + 1).to(device)
+        return (losses / weights).mean()
+
+    def learn(self, batch: Batch, counts: float = 1.0, together: Together | None = None) -> float:
+        """Learn from a batch, or with others from `part` of it; returns its loss.
+
+        `together` as for `Learning.update`.
+        """
+        return self.update(self.loss(batch) * counts, together)
+
+    def settle(self) -> None:
+        """Put the classes that learn back into the head."""
+        self._full_weight[:, self._kept] = self._weight
+        self._full_bias[self._kept] = self._bias
 
 
 def train(
@@ -107,71 +209,21 @@ def train(
         save: writes `model`, whose parameters are then running averages of what was learnt.
     """
     torch.manual_seed(seed)
-    features, weight_name, bias_name = model.head()
     characters = ["", *model.characters, " "]
     kept = trained_classes(characters, seed)
     classes = {characters[index]: position for position, index in enumerate(kept)}
-    full_weight, full_bias = model.tensor(weight_name), model.tensor(bias_name)
-    weight = torch.nn.Parameter(full_weight.detach()[:, kept].clone())
-    bias = torch.nn.Parameter(full_bias.detach()[kept].clone())
-
-    def restore() -> None:
-        """Save the running averages of the weights: they are better than the weights of any one step."""
-        with torch.no_grad():
-            present = [one.detach().clone() for one in learning]
-            for one, average in zip(learning, averages, strict=True):
-                one.copy_(average)
-            full_weight[:, kept] = weight
-            full_bias[kept] = bias
-            save()
-            for one, old in zip(learning, present, strict=True):
-                one.copy_(old)
-
-    for one in model.parameters():
-        if one.ndim == 4:
-            one.data = one.data.contiguous(memory_format=torch.channels_last)
-    whole = {id(full_weight), id(full_bias)}
-    learning = [one for one in model.parameters() if id(one) not in whole] + [weight, bias]
-    averages = [one.detach().clone() for one in learning]
-    optimiser = torch.optim.AdamW(learning, lr=rate, weight_decay=1e-4)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser,
-        lambda step: (
-            min(1.0, (step + 1) / WARM_UP) * (0.02 + 0.49 * (1 + math.cos(math.pi * step / iterations)))
-        ),
-    )
+    tuning = Tuning(model, kept, iterations, rate)
     source = batches(seed, classes)
     recent: list[float] = []
     started = time.perf_counter()
     for step in range(1, iterations + 1):
-        pictures, labels, lengths = next(source)
-        given = torch.from_numpy(pictures).contiguous(memory_format=torch.channels_last)
-        scores = (model(given, until=features) @ weight + bias).log_softmax(2).transpose(0, 1)
-        steps = torch.full((len(lengths),), scores.shape[0])
-        losses = functional.ctc_loss(
-            scores,
-            torch.from_numpy(labels),
-            steps,
-            torch.from_numpy(lengths),
-            reduction="none",
-            zero_infinity=True,
-        )
-        # Per character; a picture without text would else weigh as much as all others together.
-        loss = (losses / torch.from_numpy(lengths).clamp(min=scores.shape[0] // 3 + 1)).mean()
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(learning, 1.0)
-        optimiser.step()
-        schedule.step()
-        with torch.no_grad():
-            share = min(AVERAGE, step / (step + 10))
-            torch._foreach_lerp_(averages, [one.detach() for one in learning], 1 - share)
-        recent.append(loss.item())
+        recent.append(tuning.learn(next(source)))
         if step % 20 == 0 or step == 1:
             spent = time.perf_counter() - started
             print(f"step={step} loss={np.mean(recent[-20:]):.4f} seconds={spent:.0f}", flush=True)
         if step % every == 0 or step == iterations:
-            restore()
+            with tuning.averaged():
+                save()
 
 
 def main() -> None:

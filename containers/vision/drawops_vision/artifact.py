@@ -5,6 +5,11 @@
     rec.onnx         text recognition: line image -> class probabilities per step
     dictionary.txt   one character a line; class 0 is the CTC blank, the last class is the space
 
+A model that was trained here also has
+
+    paddle/det, paddle/rec   the same networks as inference models that stock PaddleOCR loads
+    training.json            how it was trained, batch by batch
+
 The dictionary belongs to the version: the same weights with another dictionary are another model.
 """
 
@@ -14,7 +19,7 @@ import io
 import json
 import tarfile
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from drawops.contracts.reading import Contract
 from drawops.errors import Misconfigured
@@ -27,6 +32,14 @@ DETECTION = "det.onnx"
 RECOGNITION = "rec.onnx"
 DICTIONARY = "dictionary.txt"
 FILES = (DETECTION, DICTIONARY, RECOGNITION)
+TRAINING = "training.json"
+PADDLE = tuple(
+    f"paddle/{network}/inference.{kind}"
+    for network in ("det", "rec")
+    for kind in ("json", "pdiparams", "yml")
+)
+OPTIONAL = (*PADDLE, TRAINING)
+"""Files that an artifact may hold beside `FILES`, vouched for like those."""
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -90,6 +103,27 @@ class Calibration(Contract):
         return self
 
 
+class TrainingRecord(Contract):
+    """Where a trained model came from. Versions, seeds and settings are what makes the same model again."""
+
+    parent: str = Field(description="name/version of the model that was tuned.")
+    parent_sha256: Sha256 = Field(description="Of the parent's manifest.json.")
+    run_id: str
+    project: str
+    dataset_version: str
+    parent_dataset_version: str | None = Field(
+        default=None, description="Of the same project, what the parent had been trained on."
+    )
+    code_version: str = Field(description="As the job's environment says.")
+    trained_at: str | None = Field(default=None, description="As the job's environment says, ISO 8601.")
+    seeds: dict[str, int]
+    hyperparameters: dict[str, Any]
+    packages: dict[str, str] = Field(default={}, description="Versions of what computed.")
+    new_characters: str = Field(default="", description="Appended to the dictionary.")
+    calibration: Literal["fitted", "parent", "none"] = "parent"
+    metrics: dict[str, Annotated[float, Field(allow_inf_nan=False)]]
+
+
 class Manifest(Contract):
     """`manifest.json` of a model artifact."""
 
@@ -105,6 +139,7 @@ class Manifest(Contract):
     dictionary: Literal["dictionary.txt"] = "dictionary.txt"
     dictionary_size: int = Field(gt=0, description="Characters, without blank and space.")
     sha256: dict[str, Sha256]
+    training: TrainingRecord | None = Field(default=None, description="None: not trained by our job.")
 
     @field_validator("calibration", mode="before")
     @classmethod
@@ -114,8 +149,10 @@ class Manifest(Contract):
 
     @model_validator(mode="after")
     def _every_file_is_vouched_for(self) -> "Manifest":
-        if tuple(sorted(self.sha256)) != FILES:
-            raise ValueError(f"sha256 must name exactly {', '.join(FILES)}")
+        if not set(FILES) <= self.sha256.keys() <= {*FILES, *OPTIONAL}:
+            raise ValueError(
+                f"sha256 must name {', '.join(FILES)} and beside them only some of {', '.join(OPTIONAL)}"
+            )
         return self
 
 
@@ -147,8 +184,9 @@ def write_manifest(
     preprocessing: Preprocessing | None = None,
     thresholds: Thresholds | None = None,
     calibration: Calibration | None = None,
+    training: TrainingRecord | None = None,
 ) -> Manifest:
-    """Describe the model files lying in `folder` and write its `manifest.json`.
+    """Describe the model files lying in `folder`, optional ones too, and write its `manifest.json`.
 
     Raises:
         FileNotFoundError: one of det.onnx, rec.onnx, dictionary.txt is missing.
@@ -162,9 +200,15 @@ def write_manifest(
         thresholds=thresholds or Thresholds(),
         calibration=calibration,
         dictionary_size=len(dictionary),
-        sha256={file: _digest(folder / file) for file in FILES},
+        sha256={
+            file: _digest(folder / file)
+            for file in (*FILES, *(one for one in OPTIONAL if (folder / one).is_file()))
+        },
+        training=training,
     )
-    text = json.dumps(manifest.model_dump(), indent=2, sort_keys=True) + "\n"
+    # What a model does not have is not named: a model without a training stays the same bytes.
+    document = manifest.model_dump(mode="json", exclude=set() if training else {"training"})
+    text = json.dumps(document, indent=2, sort_keys=True) + "\n"
     (folder / MANIFEST).write_bytes(text.encode())
     return manifest
 
@@ -178,14 +222,14 @@ def pack(folder: Path, archive: Path) -> str:
     Raises:
         Misconfigured: the folder does not hold what its manifest says.
     """
-    verify(folder)
+    manifest = verify(folder)
     with (
         archive.open("wb") as raw,
         # mtime=0 and no file name: gzip would otherwise record when and as what it was written.
         gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as compressed,
         tarfile.open(fileobj=compressed, mode="w", format=tarfile.USTAR_FORMAT) as tar,
     ):
-        for file in sorted((MANIFEST, *FILES)):
+        for file in sorted((MANIFEST, *manifest.sha256)):
             content = (folder / file).read_bytes()
             member = tarfile.TarInfo(file)
             member.size, member.mode, member.mtime = len(content), 0o644, 0
@@ -197,25 +241,36 @@ def unpack_verified(archive: Path, folder: Path) -> Manifest:
     """Unpack an artifact into `folder` and check every file against the manifest.
 
     Raises:
-        Misconfigured: the archive is damaged, holds anything but the four plain files (a path that leads
-            elsewhere, a link, a stranger), or a file's hash differs.
+        Misconfigured: the archive is damaged, holds anything but the plain files of an artifact (a path that
+            leads elsewhere, a link, a stranger, a file that the manifest does not vouch for), or a file's
+            hash differs.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    expected = {MANIFEST, *FILES}
+    expected = {MANIFEST, *FILES, *OPTIONAL}
+    folders = {str(parent) for name in expected for parent in PurePosixPath(name).parents}
+    unpacked: set[str] = set()
     try:
         with tarfile.open(archive, mode="r:gz") as tar:
             for member in tar:
                 name = str(PurePosixPath(member.name))
-                if name == "." and member.isdir():
+                if name in folders and member.isdir():
                     continue
                 if name not in expected or not member.isfile():
                     raise Misconfigured(f"{archive.name} holds {member.name!r}; a model artifact may not.")
                 source = tar.extractfile(member)
                 assert source is not None  # isfile()
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 (folder / name).write_bytes(source.read())
+                unpacked.add(name)
     except (tarfile.TarError, EOFError, OSError) as error:
         raise Misconfigured(f"{archive.name} cannot be unpacked ({error}); copy it again.") from error
-    return verify(folder)
+    manifest = verify(folder)
+    if strangers := sorted(unpacked - {MANIFEST, *manifest.sha256}):
+        raise Misconfigured(
+            f"{archive.name} holds {', '.join(strangers)}, which its manifest does not vouch for; "
+            "copy it again."
+        )
+    return manifest
 
 
 def verify(folder: Path) -> Manifest:

@@ -44,20 +44,27 @@ def _go_on() -> None:
 class Reader:
     """Reads drawings with one model. Not for several threads at once: a reading takes all cores anyway."""
 
-    def __init__(self, model_dir: Path, threads: int = 0, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(
+        self,
+        model_dir: Path,
+        threads: int = 0,
+        limits: Limits = DEFAULT_LIMITS,
+        detector: Callable[[Model, int], Detector] = Detector,
+    ) -> None:
         """Load a model.
 
         Args:
             model_dir: an unpacked model artifact.
             threads: for the networks; 0 means one a core.
             limits: what drawings are refused.
+            detector: makes what finds the texts, from the model and the number of threads.
 
         Raises:
             drawops.errors.Misconfigured: the folder is not an intact model artifact.
         """
         self._limits = limits
         self._model = Model(model_dir)
-        self._detector = Detector(self._model, threads)
+        self._detector = detector(self._model, threads)
         self._recogniser = Recogniser(self._model, threads)
         cv2.setNumThreads(threads or -1)
 

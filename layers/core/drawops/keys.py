@@ -20,6 +20,12 @@ Raw bucket: whatever key the user chose. Data bucket:
     datasets/<project>/history/<number>.json                 which version came when; written once each
     datasets/<project>/regression.json                       the project's frozen regression set
     datasets/<project>/objects/<sha256>                      their labels and pictures, named by content
+    training/<run_id>/channels/<channel>.manifest            which objects a job gets (ManifestFile)
+    training/<run_id>/checkpoints/*                          what an interrupted training goes on from
+    training/<run_id>/output/<job>/output/model.tar.gz       what the training job made
+    training/<run_id>/settings/run.json                      the run itself, for the gate
+    training/<run_id>/gate/verdict.json, verdict.html        what the gate says of it
+    smoke-tests/<deployment_id>/<name>                       (raw bucket) what a deployment reads again
 
 No rule listens to the data bucket, so no output can start its own input.
 """
@@ -40,6 +46,10 @@ _TASK_ID = re.compile(r"^(l-[0-9a-f]{20})-r[1-9][0-9]*a[0-9]{3,4}s[1-9][0-9]*$")
 
 _PLAIN = re.compile(r"^[A-Za-z0-9][A-Za-z0-9.-]{0,99}$")
 _GROUND_TRUTH = "ground-truth/"
+_OWN_VERSION = re.compile(r"-t-[0-9a-f]{10}$")
+_BASE_VERSION = 50
+# SageMaker allows 63; the longest name ends in "-t-<20 characters>-gate".
+_JOB_PREFIX = 35
 
 
 def drawing_id(bucket: str, key: str) -> str:
@@ -244,6 +254,99 @@ DATASETS = "datasets/"
 def model_artifact(name: str, version: str) -> str:
     """Key of a model artifact in the data bucket."""
     return f"models/{name}/{version}/model.tar.gz"
+
+
+@dataclass(frozen=True)
+class TrainingKeys:
+    """Keys in the data bucket for one run of the learning loop."""
+
+    run_id: str
+
+    @property
+    def folder(self) -> str:
+        """Prefix of everything of the run."""
+        return f"training/{self.run_id}/"
+
+    def channel(self, name: str) -> str:
+        """The manifest that lists the objects of a channel."""
+        return f"{self.folder}channels/{name}.manifest"
+
+    @property
+    def settings(self) -> str:
+        """Prefix of what the gate is told."""
+        return f"{self.folder}settings/"
+
+    @property
+    def settings_run(self) -> str:
+        """The run's `TrainingRun` document."""
+        return f"{self.settings}run.json"
+
+    @property
+    def checkpoints(self) -> str:
+        """Prefix of checkpoints."""
+        return f"{self.folder}checkpoints/"
+
+    @property
+    def output(self) -> str:
+        """Prefix that the training job is told to write under."""
+        return f"{self.folder}output/"
+
+    def artifact(self, job: str) -> str:
+        """Where SageMaker puts the model that a training job made."""
+        return f"{self.output}{job}/output/model.tar.gz"
+
+    @property
+    def gate(self) -> str:
+        """Prefix of what the gate writes."""
+        return f"{self.folder}gate/"
+
+    @property
+    def verdict(self) -> str:
+        """The gate's document."""
+        return f"{self.gate}verdict.json"
+
+    @property
+    def verdict_page(self) -> str:
+        """The same for people."""
+        return f"{self.gate}verdict.html"
+
+
+def run_id(project: str, version: str, request: str) -> str:
+    """The identity of a run: what is trained on, and whose request it answers."""
+    return "t-" + hashlib.sha256(f"{project}/{version}/{request}".encode()).hexdigest()[:20]
+
+
+def training_job(stack: str, run: str) -> str:
+    """Name of a run's training job: `<stack>-t-<hash>`, at most 63 characters (SageMaker)."""
+    return f"{stack[:_JOB_PREFIX].rstrip('-')}-{run}"
+
+
+def gate_job(stack: str, run: str) -> str:
+    """Name of the processing job that compares a run's candidate with the approved model."""
+    return f"{training_job(stack, run)}-gate"
+
+
+def candidate_version(parent: str, run: str) -> str:
+    """Version of the model that a run makes: the release it goes back to, then the run."""
+    return f"{_OWN_VERSION.sub('', parent)[:_BASE_VERSION]}-{run[:12]}"
+
+
+def deployment_id(package_arn: str, occasion: str) -> str:
+    """The identity of a deployment: the model, and the approval or command that asked for it."""
+    return "dep-" + hashlib.sha256(f"{package_arn}/{occasion}".encode()).hexdigest()[:20]
+
+
+_SMOKE_TESTS = "smoke-tests/"
+
+
+def smoke_test_key(deployment: str, name: str) -> str:
+    """Key in the raw bucket of the drawing that a deployment reads from upload to result."""
+    return f"{_SMOKE_TESTS}{deployment}/{name}"
+
+
+def is_smoke_test(key: str) -> bool:
+    """Whether a key of the raw bucket is a deployment's own: nobody's drawing, and no labeling work."""
+    return key.startswith(_SMOKE_TESTS)
 
 
 def s3_uri(bucket: str, key: str) -> str:

@@ -9,6 +9,16 @@ labeling_jobs, workteams
                  labeling jobs as the API shows them, and the private work team of this machine
 labeling_runs    what works labeling jobs off
 workers          scripted workers who fill in the worker template
+training_jobs, processing_jobs
+                 jobs as the API shows them
+training_runs, processing_runs
+                 what runs a job's program by SageMaker's contract
+job_runs         the queue of jobs: one at a time, found again after a crash
+job_process      the program of a job, which outlives this process
+job_storage      channels, archives and checkpoints between S3 and a job's folder
+model_packages   Model Registry
+searches         Search over training jobs and Model Registry
+tags             tags of all of these
 hosting          containers behind an endpoint and the threads that feed them
 containers       one container process: start, ping, invoke, stop
 model_data       model.tar.gz from S3 to a directory

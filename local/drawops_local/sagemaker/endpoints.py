@@ -1,7 +1,13 @@
-"""Endpoints: their life as the API shows it. The containers behind them are `hosting`'s."""
+"""Endpoints: their life as the API shows it. The containers behind them are `hosting`'s.
 
-from drawops_local.sagemaker import endpoint_configs
-from drawops_local.sagemaker.errors import validation
+Deployment guardrails of UpdateEndpoint: traffic always shifts all at once, because requests of an
+asynchronous endpoint wait in one queue; canary and linear policies are checked, kept and shown. While the
+old fleet waits to be terminated (TerminationWaitInSeconds), an alarm of AutoRollbackConfiguration brings it
+back.
+"""
+
+from drawops_local.sagemaker import endpoint_configs, models
+from drawops_local.sagemaker.errors import unsupported, validation
 from drawops_local.sagemaker.operations import Runner, arn, create, list_page, now, operation, require
 from drawops_local.sagemaker.protocol import Parameters
 from drawops_local.sagemaker.store import Document
@@ -43,12 +49,19 @@ def update_endpoint(runner: Runner, request: Parameters) -> Parameters:
             raise validation(
                 f'Cannot update failed endpoint "{arn(KIND, name)}"; delete it and create it again.'
             )
-        require(runner, endpoint_configs.KIND, config, noun="endpoint configuration")
+        wanted = require(runner, endpoint_configs.KIND, config, noun="endpoint configuration")
+        deployment = request.get("DeploymentConfig")
+        if deployment is None and request.get("RetainDeploymentConfig"):
+            deployment = document.get("LastDeploymentConfig")
+        if deployment is not None:
+            before = runner.store.get(endpoint_configs.KIND, document["EndpointConfigName"]) or wanted
+            _check_deployment(deployment, before, wanted)
         runner.store.change(
             KIND,
             name,
             EndpointStatus="Updating",
             PendingConfigName=config,
+            PendingDeploymentConfig=deployment,
             FailureReason=None,
             LastModifiedTime=now(),
         )
@@ -99,6 +112,8 @@ def description(runner: Runner, document: Document) -> Parameters:
     }
     if document.get("FailureReason"):
         answer["FailureReason"] = document["FailureReason"]
+    if "LastDeploymentConfig" in document:
+        answer["LastDeploymentConfig"] = document["LastDeploymentConfig"]
     if "AsyncInferenceConfig" in config:
         answer["AsyncInferenceConfig"] = config["AsyncInferenceConfig"]
     if document["EndpointStatus"] not in ("Creating", "Failed"):
@@ -108,9 +123,26 @@ def description(runner: Runner, document: Document) -> Parameters:
     return answer
 
 
+def _check_deployment(deployment: Document, before: Document, wanted: Document) -> None:
+    if "RollingUpdatePolicy" in deployment:
+        raise unsupported("rolling updates (RollingUpdatePolicy) are not done here: there is one instance")
+    routing = deployment.get("BlueGreenUpdatePolicy", {}).get("TrafficRoutingConfiguration", {})
+    for kind, member in (("CANARY", "CanarySize"), ("LINEAR", "LinearStepSize")):
+        if (routing.get("Type") == kind) != (member in routing):
+            raise validation(f"TrafficRoutingConfiguration: {member} belongs to type {kind} and to no other.")
+    names = [
+        [variant["VariantName"] for variant in config["ProductionVariants"]] for config in (before, wanted)
+    ]
+    if names[0] != names[1]:
+        raise validation(
+            "A blue/green deployment with DeploymentConfig needs the same variant names in both endpoint "
+            f"configurations: {names[0]} and {names[1]}."
+        )
+
+
 def _variant(runner: Runner, variant: Document) -> Parameters:
-    model = runner.store.get("model", variant["ModelName"]) or {}
-    image = model.get("PrimaryContainer", {}).get("Image", "")
+    model = runner.store.get(models.KIND, variant["ModelName"])
+    image = models.container_of(model).get("Image", "") if model else ""
     weight, count = variant.get("InitialVariantWeight", 1.0), variant["InitialInstanceCount"]
     return {
         "VariantName": variant["VariantName"],

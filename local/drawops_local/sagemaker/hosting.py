@@ -45,6 +45,7 @@ MAX_ATTEMPTS = 3
 # Hanging costs the whole timeout each time.
 MAX_TIMEOUTS = 2
 _UNREACHABLE_WAIT = 0.5
+_ALARM_SECONDS = 1.0
 _MODELS = "endpoints"
 
 
@@ -64,8 +65,9 @@ class Rejected(Exception):
 class Hosting:
     """All deployments of this runner."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, alarms: Any) -> None:  # noqa: ANN401
         self._threads = threads
+        self._alarms = alarms
         self._deployments: dict[str, Deployment] = {}
         self._lock = threading.Lock()
         self._changes: dict[str, threading.Lock] = {}
@@ -153,7 +155,11 @@ class Hosting:
             except Exception as error:  # noqa: BLE001 - the thread pool would swallow it
                 _log.exception("changing endpoint %s failed", name)
                 document = self.runner.store.get(endpoints.KIND, name)
-                if document is not None and document["EndpointStatus"] in ("Creating", "Updating"):
+                if document is not None and document["EndpointStatus"] in (
+                    "Creating",
+                    "Updating",
+                    "RollingBack",
+                ):
                     self._failed(name, document, f"{type(error).__name__}: {error}")
 
     def _deploy(self, name: str) -> None:
@@ -174,6 +180,10 @@ class Hosting:
         if self._stopping.is_set():
             fresh.stop(wait=False)
             return
+        guard = document.get("PendingDeploymentConfig")
+        switched = current is not None and guard is not None
+        if current is not None and guard is not None and not self._baked(name, guard, current, fresh):
+            return
         with store.transaction():
             changed = store.get(endpoints.KIND, name)
             if changed is None or changed["EndpointStatus"] == "Deleting":
@@ -185,14 +195,61 @@ class Hosting:
                 EndpointStatus="InService",
                 EndpointConfigName=wanted,
                 PendingConfigName=None,
+                PendingDeploymentConfig=None,
+                LastDeploymentConfig=guard or changed.get("LastDeploymentConfig"),
                 FailureReason=None,
                 LastModifiedTime=now(),
             )
             self.announce(name)
-        self._deployments[name] = fresh
-        fresh.serve()
+        if not switched:
+            self._deployments[name] = fresh
+            fresh.serve()
         if current is not None:
             current.stop(wait=True)
+
+    def _baked(self, name: str, guard: Document, current: "Deployment", fresh: "Deployment") -> bool:
+        """Let the new fleet serve while the old one waits; False when an alarm brought the old one back."""
+        wait = guard.get("BlueGreenUpdatePolicy", {}).get("TerminationWaitInSeconds", 0)
+        alarms = [
+            alarm["AlarmName"] for alarm in guard.get("AutoRollbackConfiguration", {}).get("Alarms", [])
+        ]
+        self._deployments[name] = fresh
+        fresh.serve()
+        current.pause()
+        until = now() + wait
+        while True:
+            ringing = self._ringing(alarms)
+            if ringing:
+                break
+            if now() >= until:
+                return True
+            if self._stopping.wait(min(_ALARM_SECONDS, max(until - now(), 0.0))):
+                return False  # the next runner begins the update again
+        with self.runner.store.transaction():
+            self.runner.store.change(
+                endpoints.KIND, name, EndpointStatus="RollingBack", LastModifiedTime=now()
+            )
+            self.announce(name)
+        self._deployments[name] = current
+        current.serve()
+        # Its running requests end, its waiting ones are the old fleet's.
+        fresh.stop(wait=True)
+        document = self.runner.store.get(endpoints.KIND, name)
+        if document is not None:
+            self._failed(
+                name, document, f"Alarm {', '.join(ringing)} went off: the deployment was rolled back."
+            )
+        return False
+
+    def _ringing(self, names: list[str]) -> list[str]:
+        if not names:
+            return []
+        try:
+            found = self._alarms.describe_alarms(AlarmNames=names, StateValue="ALARM")
+        except (BotoCoreError, ClientError) as error:
+            _log.warning("alarms %s cannot be read: %s", names, error)
+            return []
+        return [alarm["AlarmName"] for alarm in found["MetricAlarms"] + found.get("CompositeAlarms", [])]
 
     def _started(self, name: str, config: str) -> "Deployment | None":
         try:
@@ -264,6 +321,7 @@ class Hosting:
                 EndpointStatus=status,
                 FailureReason=reason[:1024],
                 PendingConfigName=None,
+                PendingDeploymentConfig=None,
                 LastModifiedTime=now(),
             )
             self.announce(name)
@@ -334,6 +392,15 @@ class Deployment:
         if not self._workers:
             self._stopping.set()
             self.container.stop()
+
+    def pause(self) -> None:
+        """Take no more requests, let the running ones end, keep the container for `serve`."""
+        self._stopping.set()
+        self.wake()
+        for worker in self._workers:
+            worker.join()
+        self._workers = []
+        self._stopping.clear()
 
     def stop(self, *, wait: bool) -> None:
         """Take no more requests; with `wait`, let the running ones end before the container goes."""

@@ -1,6 +1,7 @@
 """Models: an image, model data and environment variables."""
 
 from drawops_local.images import ImageNotFound, find_image
+from drawops_local.sagemaker import model_packages
 from drawops_local.sagemaker.errors import unsupported, validation
 from drawops_local.sagemaker.model_data import is_model_url
 from drawops_local.sagemaker.operations import Runner, arn, create, list_page, now, operation, require
@@ -8,6 +9,7 @@ from drawops_local.sagemaker.protocol import Parameters
 from drawops_local.sagemaker.store import Document
 
 KIND = "model"
+_RESOLVED = "ResolvedContainer"
 
 
 @operation("sagemaker", "CreateModel")
@@ -15,8 +17,14 @@ def create_model(runner: Runner, request: Parameters) -> Parameters:
     """Store a model; its image must have been built here."""
     name = request["ModelName"]
     container = _only_container(request)
+    resolved = container
+    if "ModelPackageName" in container:
+        package = model_packages.container_of(model_packages.require(runner, container["ModelPackageName"]))
+        variables = {**package.get("Environment", {}), **container.get("Environment", {})}
+        resolved = {**package, "Environment": variables}
+    container = resolved
     if "Image" not in container:
-        raise unsupported("a model needs Image here; model packages are not supported yet")
+        raise validation("A model needs Image or ModelPackageName.")
     url = container.get("ModelDataUrl")
     if url is not None and not is_model_url(url):
         raise validation(f"Invalid ModelDataUrl {url!r}: it must be an s3:// URI that ends in .tar.gz.")
@@ -24,7 +32,9 @@ def create_model(runner: Runner, request: Parameters) -> Parameters:
         find_image(runner.images, container["Image"])
     except ImageNotFound as error:
         raise validation(f"Requested image {container['Image']} not found: {error}") from error
-    create(runner, KIND, name, {**request, "CreationTime": now()}, noun="model")
+    # What a package says now: an endpoint goes on serving it when the package is gone.
+    document = {**request, _RESOLVED: resolved, "CreationTime": now()}
+    create(runner, KIND, name, document, noun="model")
     return {"ModelArn": arn(KIND, name)}
 
 
@@ -32,7 +42,8 @@ def create_model(runner: Runner, request: Parameters) -> Parameters:
 def describe_model(runner: Runner, request: Parameters) -> Parameters:
     """The model as it was created."""
     document = require(runner, KIND, request["ModelName"], noun="model")
-    document.pop("Tags", None)
+    for hidden in ("Tags", _RESOLVED):
+        document.pop(hidden, None)
     return {**document, "ModelArn": arn(KIND, request["ModelName"])}
 
 
@@ -51,8 +62,9 @@ def list_models(runner: Runner, request: Parameters) -> Parameters:
 
 
 def container_of(model: Document) -> Document:
-    """The container definition of a stored model."""
-    return _only_container(model)
+    """The container definition of a stored model; of a model package, what that says."""
+    resolved: Document = model.get(_RESOLVED) or _only_container(model)
+    return resolved
 
 
 def _only_container(request: Document) -> Document:

@@ -22,6 +22,7 @@ from drawops_local.sagemaker.store import Document, Store
 
 if TYPE_CHECKING:
     from drawops_local.sagemaker.hosting import Hosting
+    from drawops_local.sagemaker.job_runs import Jobs
     from drawops_local.sagemaker.labeling_runs import LabelingRuns
 
 
@@ -39,6 +40,7 @@ class Runner:
     outbox: Outbox
     hosting: "Hosting"
     labeling: "LabelingRuns"
+    jobs: "Jobs"
     images: Path
     state: Path
     s3: Any
@@ -135,7 +137,8 @@ def list_page(
 
 
 def _matches(document: Document, request: Parameters, name: str) -> bool:
-    if request.get("NameContains", "").lower() not in document[name].lower():
+    contained = request.get("NameContains")
+    if contained and contained.lower() not in document[name].lower():
         return False
     status = request.get("StatusEquals")
     if status and status not in document.values():

@@ -21,19 +21,27 @@ from drawops_local.sagemaker import (
     endpoints,
     invocations,
     labeling_jobs,
+    model_packages,
     models,
     operations,
+    processing_jobs,
     scaling_targets,
+    searches,
+    tags,
+    training_jobs,
     workteams,
 )
 from drawops_local.sagemaker.containers import stop_orphans
 from drawops_local.sagemaker.errors import ServiceError
 from drawops_local.sagemaker.hosting import Hosting
+from drawops_local.sagemaker.job_runs import Jobs
 from drawops_local.sagemaker.labeling_runs import LabelingRuns
 from drawops_local.sagemaker.operations import Runner
 from drawops_local.sagemaker.outbox import Outbox
+from drawops_local.sagemaker.processing_runs import ProcessingRun
 from drawops_local.sagemaker.protocol import answer, error_answer, operation_of, parse
 from drawops_local.sagemaker.store import Store
+from drawops_local.sagemaker.training_runs import NOTICE_SECONDS, TrainingRun
 
 # Importing a module registers its operations.
 MODULES = (
@@ -44,6 +52,11 @@ MODULES = (
     scaling_targets,
     labeling_jobs,
     workteams,
+    training_jobs,
+    processing_jobs,
+    model_packages,
+    searches,
+    tags,
 )
 
 # Under this user agent the local EventBridge accepts events from source aws.sagemaker.
@@ -60,13 +73,26 @@ def make_application(runner: Runner) -> Starlette:
         runner.outbox.start()
         await run_in_threadpool(runner.hosting.resume, runner)
         await run_in_threadpool(runner.labeling.resume, runner)
+        await run_in_threadpool(runner.jobs.resume, runner, (TrainingRun, ProcessingRun))
         yield
+        await run_in_threadpool(runner.jobs.stop)
         await run_in_threadpool(runner.labeling.stop)
         await run_in_threadpool(runner.hosting.stop)
         await run_in_threadpool(runner.outbox.stop)
 
     async def ping(_request: Request) -> Response:
         return JSONResponse({"pid": os.getpid(), "containers": runner.hosting.processes()})
+
+    async def interrupt(request: Request) -> Response:
+        """Take the spot machine of a training job away: only here, AWS does it unasked."""
+        try:
+            notice = float(request.query_params.get("notice", NOTICE_SECONDS))
+            await run_in_threadpool(training_jobs.interrupt, runner, request.path_params["job"], notice)
+        except ServiceError as error:
+            return JSONResponse({"message": error.message}, 409)
+        except ValueError as error:
+            return JSONResponse({"message": f"notice: {error}"}, 400)
+        return JSONResponse({"notice": notice})
 
     async def serve(request: Request) -> Response:
         headers = {name.lower(): value for name, value in request.headers.items()}
@@ -76,7 +102,11 @@ def make_application(runner: Runner) -> Starlette:
         )
         return Response(content, status, own)
 
-    routes = [Route("/ping", ping), Route("/{path:path}", serve, methods=["GET", "POST", "PUT", "DELETE"])]
+    routes = [
+        Route("/ping", ping),
+        Route("/_drawops/interrupt/{job}", interrupt, methods=["POST"]),
+        Route("/{path:path}", serve, methods=["GET", "POST", "PUT", "DELETE"]),
+    ]
     return Starlette(routes=routes, lifespan=lifespan)
 
 
@@ -104,8 +134,9 @@ def make_runner(state: Path, images: Path, aws_endpoint: str, threads: int) -> R
     return Runner(
         store=store,
         outbox=Outbox(store, sns, events),
-        hosting=Hosting(threads),
+        hosting=Hosting(threads, local_client("cloudwatch", aws_endpoint, USER_AGENT)),
         labeling=LabelingRuns(),
+        jobs=Jobs(threads),
         images=images,
         state=state,
         s3=local_client("s3", aws_endpoint, USER_AGENT),

@@ -121,6 +121,14 @@ class Store:
             rows = self._connection.execute(query, (kind,)).fetchall()
         return [json.loads(row[0]) for row in rows]
 
+    def named(self, kind: str) -> list[tuple[str, Document]]:
+        """All resources of a kind with the names they are stored under."""
+        with self._lock:
+            rows = self._connection.execute(
+                "SELECT name, document FROM resource WHERE kind = ?", (kind,)
+            ).fetchall()
+        return [(name, json.loads(document)) for name, document in rows]
+
     # -- invocations --------------------------------------------------------------------------------
 
     def enqueue(self, endpoint: str, request: Document) -> None:

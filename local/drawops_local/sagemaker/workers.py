@@ -137,12 +137,12 @@ def _corrected(
             continue
         left.remove(there)
         polygons.append(dict(polygon))
-        texts[number] = _typed(there.text, worker, chance)
+        texts[number] = typed(there.text, worker.accuracy, chance)
     if worker.draws:
         for label, overlooked in zip(task["added"], left, strict=False):
             vertices = [{"x": round(x), "y": round(y)} for x, y in overlooked.points]
             polygons.append({"label": label, "vertices": vertices})
-            texts[label] = _typed(overlooked.text, worker, chance)
+            texts[label] = typed(overlooked.text, worker.accuracy, chance)
     return _form(task, polygons, texts)
 
 
@@ -176,8 +176,9 @@ def _middle(text: TrueText) -> tuple[float, float]:
     return sum(x for x, _ in text.points) / count, sum(y for _, y in text.points) / count
 
 
-def _typed(text: str, worker: Worker, chance: random.Random) -> str:
-    if chance.random() < worker.accuracy or not text:
+def typed(text: str, accuracy: float, chance: random.Random) -> str:
+    """What a person types who reads `text`: with probability `accuracy` that, else one character is wrong."""
+    if chance.random() < accuracy or not text:
         return text
     at = chance.randrange(len(text))
     wrong = _MISTAKEN_FOR.get(text[at]) or chance.choice([c for c in _WIDE if c != text[at]])

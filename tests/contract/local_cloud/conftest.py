@@ -75,6 +75,63 @@ http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
 """
 
 
+# A training program that trains nothing: it counts steps, as its hyperparameters tell it to.
+TRAIN = """
+import json, os, pathlib, signal, sys, time
+
+ROOT = pathlib.Path(os.environ["DRAWOPS_ML_ROOT"])
+GIVEN = json.loads((ROOT / "input/config/hyperparameters.json").read_text())
+CHECKPOINT = ROOT / "checkpoints" / "step"
+told = False
+
+
+def stop(*_):
+    global told
+    told = True
+
+
+if "deaf" in GIVEN:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+else:
+    signal.signal(signal.SIGTERM, stop)
+(ROOT / "output" / "data" / "seen.json").write_text(json.dumps({
+    "files": sorted(str(p.relative_to(ROOT)) for p in (ROOT / "input/data").rglob("*") if p.is_file()),
+    "config": {p.name: json.loads(p.read_text()) for p in (ROOT / "input/config").iterdir()},
+    "environment": dict(os.environ), "arguments": sys.argv[1:], "niceness": os.nice(0),
+}))
+if "fail" in GIVEN:
+    (ROOT / "output" / "failure").write_text(GIVEN["fail"])
+    sys.exit(3)
+start = int(CHECKPOINT.read_text()) if CHECKPOINT.exists() else 0
+print(f"starting at step={start}", flush=True)
+for step in range(start, int(GIVEN.get("steps", 2))):
+    print(f"step={step + 1} loss={1 / (step + 1):.3f}", flush=True)
+    if CHECKPOINT.parent.is_dir():
+        CHECKPOINT.with_suffix(".part").write_text(str(step + 1))
+        CHECKPOINT.with_suffix(".part").replace(CHECKPOINT)
+    time.sleep(float(GIVEN.get("seconds", 0)))
+    if told:
+        print("told to stop", flush=True)
+        break
+(ROOT / "model" / "weights.txt").write_text(f"{step + 1} steps from {start}")
+(ROOT / "model" / "name.txt").write_text("stand-in")
+"""
+GATE = """
+import json, os, pathlib, sys, time
+
+ROOT = pathlib.Path(os.environ["DRAWOPS_ML_ROOT"])
+found = sorted(str(p.relative_to(ROOT)) for p in (ROOT / "processing/input").rglob("*") if p.is_file())
+verdict = {"files": found, "arguments": sys.argv[1:], "greeting": os.environ.get("GREETING")}
+out = ROOT / "processing" / "output" / "verdict"
+(out / "pictures").mkdir(exist_ok=True)
+(out / "verdict.json").write_text(json.dumps(verdict))
+(out / "pictures" / "1.txt").write_text("a picture")
+(ROOT / "output" / "message").write_text(os.environ.get("MESSAGE", "PASSED"))
+time.sleep(float(os.environ.get("SECONDS", "0")))
+sys.exit(int(os.environ.get("CODE", "0")))
+"""
+
+
 @pytest.fixture(scope="session")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Built images: one, ``drawops-stand-in:local``."""
@@ -82,9 +139,16 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     program = directory / "stand-in" / "serve.py"
     program.parent.mkdir()
     program.write_text(STAND_IN)
+    for name, source in (("train", TRAIN), ("gate", GATE)):
+        (program.parent / name).write_text(source)
     manifest = {
         "name": "drawops-stand-in:local",
-        "commands": {"serve": [sys.executable, str(program), "serve"]},
+        "commands": {
+            "serve": [sys.executable, str(program), "serve"],
+            "train": [sys.executable, str(program.parent / "train")],
+            "gate": [sys.executable, str(program.parent / "gate")],
+            "python3": [sys.executable],
+        },
         "working_directory": str(program.parent),
         "digest": "0",
     }

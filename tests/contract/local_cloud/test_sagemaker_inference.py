@@ -5,6 +5,7 @@ import os
 import signal
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -271,3 +272,93 @@ def _gone(endpoint: Endpoint) -> bool:
     return endpoint.name not in [
         each["EndpointName"] for each in endpoint.sagemaker.list_endpoints(MaxResults=100)["Endpoints"]
     ]
+
+
+ROLLING = {"MaximumBatchSize": {"Type": "INSTANCE_COUNT", "Value": 1}, "WaitIntervalInSeconds": 0}
+GUARD: dict[str, Any] = {
+    "BlueGreenUpdatePolicy": {
+        "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0},
+        "TerminationWaitInSeconds": 3,
+    }
+}
+
+
+def test_a_guarded_update_is_shown_and_loses_nothing(
+    cloud: Cloud, name: str, make_endpoint: type[Endpoint], eventually: Eventually
+) -> None:
+    endpoint = make_endpoint(cloud, name).create()
+    endpoint.model(f"{name}-2", "second")
+    endpoint.config(f"{name}-2", f"{name}-2")
+    before = [endpoint.ask({"sleep": 0.05}, key=f"{number}.json") for number in range(10)]
+    endpoint.sagemaker.update_endpoint(
+        EndpointName=name,
+        EndpointConfigName=f"{name}-2",
+        DeploymentConfig=GUARD,
+        RetainAllVariantProperties=True,
+    )
+    during = [endpoint.ask({"sleep": 0.05}, key=f"{number}.json") for number in range(10, 20)]
+    settled = endpoint.settled()
+    assert (settled["EndpointStatus"], settled["EndpointConfigName"]) == ("InService", f"{name}-2")
+    assert settled["LastDeploymentConfig"] == GUARD
+    served = {endpoint.succeeded()["responseParameters"]["outputLocation"] for _ in range(20)}
+    assert served == {answer["OutputLocation"] for answer in (*before, *during)}
+    endpoint.sagemaker.delete_endpoint(EndpointName=name)
+
+
+def test_an_alarm_brings_the_old_model_back(
+    cloud: Cloud, name: str, make_endpoint: type[Endpoint], eventually: Eventually
+) -> None:
+    endpoint = make_endpoint(cloud, name).create()
+    endpoint.model(f"{name}-2", "second")
+    endpoint.config(f"{name}-2", f"{name}-2")
+    alarms = cloud.client("cloudwatch")
+    alarms.put_metric_alarm(
+        AlarmName=name, MetricName="errors", Namespace="test", Statistic="Sum", Period=60,
+        EvaluationPeriods=1, Threshold=1, ComparisonOperator="GreaterThanThreshold",
+    )  # fmt: skip
+    guard = {
+        "BlueGreenUpdatePolicy": {**GUARD["BlueGreenUpdatePolicy"], "TerminationWaitInSeconds": 60},
+        "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": name}]},
+    }
+    old = endpoint.container()
+    endpoint.sagemaker.update_endpoint(
+        EndpointName=name, EndpointConfigName=f"{name}-2", DeploymentConfig=guard
+    )
+    eventually(lambda: endpoint.container() != old)
+    alarms.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="too many errors")
+
+    def rolled_back() -> dict[str, Any] | None:
+        found: dict[str, Any] = endpoint.sagemaker.describe_endpoint(EndpointName=name)
+        return found if found["EndpointStatus"] == "InService" else None
+
+    settled = eventually(rolled_back, 30)
+    assert settled["EndpointConfigName"] == name
+    assert f"Alarm {name} went off" in settled["FailureReason"]
+    assert endpoint.container() == old
+    answer = endpoint.ask({})
+    endpoint.succeeded()
+    assert endpoint.read(answer["OutputLocation"])["model"] == "first"
+    endpoint.sagemaker.delete_endpoint(EndpointName=name)
+
+
+@pytest.mark.parametrize(
+    ("guard", "complaint"),
+    [
+        ({"RollingUpdatePolicy": ROLLING}, "rolling updates"),
+        (
+            {
+                "BlueGreenUpdatePolicy": {
+                    "TrafficRoutingConfiguration": {"Type": "CANARY", "WaitIntervalInSeconds": 0}
+                }
+            },
+            "CanarySize",
+        ),
+    ],
+)
+def test_a_guard_that_cannot_work_is_refused(
+    endpoint: Endpoint, guard: dict[str, Any], complaint: str
+) -> None:
+    with pytest.raises(ClientError, match=complaint):
+        endpoint.sagemaker.update_endpoint(
+            EndpointName=endpoint.name, EndpointConfigName=endpoint.name, DeploymentConfig=guard
+        )

@@ -152,7 +152,9 @@ def test_operations_that_aws_has_and_this_has_not_say_so(cloud: Cloud) -> None:
             NotebookInstanceName="n", InstanceType="ml.t2.medium", RoleArn=ROLE
         )
     assert refused.value.response["Error"]["Code"] == "UnsupportedOperation"
-    assert "supported: CreateEndpoint, CreateEndpointConfig, CreateLabelingJob" in str(refused.value)
+    supported = str(refused.value).partition("supported: ")[2].split(", ")
+    assert {"CreateEndpoint", "CreateLabelingJob", "CreateTrainingJob", "UpdateModelPackage"} <= {*supported}
+    assert "CreateNotebookInstance" not in supported
 
 
 def test_a_configuration_that_an_endpoint_uses_cannot_be_deleted(endpoint: Endpoint) -> None:

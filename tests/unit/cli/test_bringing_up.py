@@ -10,15 +10,16 @@ from typing import Any
 
 import psutil
 import pytest
-from botocore.exceptions import ClientError
-from drawops.deployment.endpoint import DeployRequest
-from drawops_cli import bring_up
+from drawops.contracts.training import DeploymentMode, ModelRef
+from drawops.dynamodb import serialize
+from drawops_cli import bring_up, deploying
 from drawops_cli.failures import Failure
 from drawops_cli.steps import Steps
 from drawops_cli.target import Target
 from rich.console import Console
 
-REQUEST = DeployRequest(model_name="m", model_version="1", artifact_key="models/m/1/model.tar.gz")
+MODEL = ModelRef(name="m", version="1", artifact_key="models/m/1/model.tar.gz", artifact_sha256="0" * 64)
+REQUEST = deploying.asked(MODEL, DeploymentMode.BASELINE, by="me", reason="")
 
 
 def project(root: Path) -> Path:
@@ -51,47 +52,59 @@ def test_what_python_leaves_behind_is_no_change(tmp_path: Path) -> None:
     assert bring_up._sources_digest(tmp_path) == before
 
 
-class Deployment:
-    """An endpoint that goes through `statuses`, and a DeployModel function that refuses while it changes."""
+class Execution:
+    """A deployment that goes through `states`; the last one stays."""
 
-    def __init__(self, *statuses: str) -> None:
-        self.statuses = list(statuses)
-        self.invocations = 0
+    def __init__(self, *states: str, failure: str = "", status: str = "RUNNING") -> None:
+        self.states = list(states)
+        self.failure = failure
+        self.status = status
+        self.started: list[str] = []
 
-    def describe_endpoint(self, EndpointName: str) -> dict[str, Any]:  # noqa: N803 - the API's spelling
-        status = self.statuses[0]
-        if len(self.statuses) > 1:
-            self.statuses.pop(0)
-        if status == "gone":
-            raise ClientError({"Error": {"Code": "ValidationException"}}, "DescribeEndpoint")
-        return {"EndpointStatus": status, "FailureReason": "no memory"}
+    def start_execution(self, name: str, **more: Any) -> None:  # noqa: ANN401
+        self.started.append(name)
 
-    def invoke(self, FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803
-        self.invocations += 1
-        if self.statuses[0] in ("Creating", "Updating"):
-            answer = b'{"errorType": "NotReady", "errorMessage": "changing"}'
-            return {"Payload": io.BytesIO(answer), "FunctionError": "Unhandled"}
-        return {"Payload": io.BytesIO(b"{}")}
+    def describe_execution(self, executionArn: str) -> dict[str, Any]:  # noqa: N803 - the API's spelling
+        return {"status": self.status}
 
-
-def target(deployment: Deployment) -> Target:
-    outputs = {"EndpointName": "e", "DeployModelFunctionName": "deploy"}
-    return Target("test", "test", outputs, None, lambda service: deployment)
+    def get_item(self, **asked: Any) -> dict[str, Any]:  # noqa: ANN401
+        state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
+        item = {
+            "deployment_id": REQUEST.deployment_id, "state": f"DEPLOYMENT#{state}", "failure": self.failure,
+            "request": REQUEST.model_dump(mode="json"), "endpoint_name": "e", "started_at": "a",
+            "updated_at": "a",
+        }  # fmt: skip
+        return {"Item": serialize(item)}
 
 
-def test_deploying_waits_for_an_endpoint_that_changes_and_asks_again() -> None:
-    deployment = Deployment("Creating", "Creating", "InService")
+def target(execution: Execution) -> Target:
+    outputs = {
+        "EndpointName": "e", "ModelsTableName": "models",
+        "DeploymentStateMachineArn": "arn:aws:states:us-east-1:000000000000:stateMachine:deployment",
+    }  # fmt: skip
+    return Target("test", "test", outputs, None, lambda service: execution)
+
+
+def test_deploying_waits_until_the_model_serves() -> None:
+    execution = Execution("STARTED", "UPDATING", "DEPLOYED")
     notes: list[str] = []
 
-    bring_up.deploy_model(target(deployment), REQUEST, notes.append)
+    deploying.deploy(target(execution), REQUEST, notes.append)
 
-    assert deployment.invocations == 2
-    assert notes[-1] == "e InService"
+    assert execution.started == [REQUEST.deployment_id]
+    assert notes == ["1 started", "1 updating"]
 
 
-def test_a_failed_endpoint_is_reported_with_its_reason() -> None:
-    with pytest.raises(Failure, match=r"Endpoint e failed: no memory\. See `drawops logs endpoint`"):
-        bring_up.deploy_model(target(Deployment("Failed")), REQUEST, lambda note: None)
+def test_a_failed_deployment_is_reported_with_its_reason() -> None:
+    execution = Execution("FAILED", failure="Endpoint e is Failed: no memory")
+
+    with pytest.raises(Failure, match="m 1 does not serve: Endpoint e is Failed: no memory"):
+        deploying.deploy(target(execution), REQUEST, lambda note: None)
+
+
+def test_a_deployment_that_breaks_off_is_not_waited_for() -> None:
+    with pytest.raises(Failure, match="broke off"):
+        deploying.deploy(target(Execution("STARTED", status="ABORTED")), REQUEST, lambda note: None)
 
 
 def test_another_artifact_under_a_known_version_is_refused(tmp_path: Path) -> None:
@@ -99,11 +112,10 @@ def test_another_artifact_under_a_known_version_is_refused(tmp_path: Path) -> No
         def head_object(self, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803
             return {"Metadata": {"sha256": "other"}}
 
-    artifact = bring_up.Artifact(tmp_path / "model.tar.gz", "m", "1", "mine")
     stored = Target("test", "test", {"DataBucketName": "data"}, None, lambda service: Storage())
 
     with pytest.raises(Failure, match="Give it a new VERSION"):
-        bring_up._upload_once(stored, artifact, lambda note: None)
+        deploying.upload_once(stored, tmp_path / "model.tar.gz", MODEL, lambda note: None)
 
 
 def test_steps_are_plain_lines_where_there_is_no_terminal() -> None:
@@ -124,7 +136,7 @@ from drawops_cli import demo
 from drawops_cli.main import app
 
 def work():
-    with demo._clean_ending(Path(sys.argv[1])) as state:
+    with demo.clean_ending(Path(sys.argv[1])) as state:
         tempfile.mkdtemp()
         # One child that insists on living, in a session of its own as servers are.
         program = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"

@@ -7,7 +7,7 @@ from drawops_vision.sheets import Kind, Look
 
 from tests.unit.cli.conftest import Run
 
-NAMES = [verb.__name__ for verbs in VERBS.values() for verb in verbs]
+NAMES = [verb.__name__.replace("_", "-") for verbs in VERBS.values() for verb in verbs]
 
 
 def test_the_help_starts_with_the_four_verbs_of_every_day(run: Run) -> None:

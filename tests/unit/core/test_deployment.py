@@ -71,7 +71,12 @@ def test_another_model_moves_the_endpoint_to_it(stub: Stubber) -> None:
     stub.add_response(
         "update_endpoint",
         {"EndpointArn": ARN},
-        {"EndpointName": "drawops-prod-ocr", "EndpointConfigName": ANY},
+        {
+            "EndpointName": "drawops-prod-ocr",
+            "EndpointConfigName": ANY,
+            "RetainAllVariantProperties": False,
+            "DeploymentConfig": ANY,
+        },
     )
     assert run(stub) == "updated"
 

@@ -45,7 +45,20 @@ def test_programs_are_found_through_the_dockerfile(
         word: [part.format(program=source / "program.py") for part in command]
         for word, command in commands.items()
     }
-    assert _commands(tmp_path, source, ENVIRONMENT) == expected
+    assert _commands(tmp_path, source, ENVIRONMENT) == {**expected, "python3": [PYTHON]}
+
+
+def test_every_program_on_the_path_can_be_an_entry_point(tmp_path: Path) -> None:
+    source = container(
+        tmp_path,
+        "COPY containers/one/program.py /usr/local/bin/train\nCOPY containers/one/gate /usr/local/bin/\n"
+        'COPY containers/one/settings.json /opt/\nENTRYPOINT ["train"]\n',
+    )
+    for name in ("gate", "settings.json"):
+        (source / name).touch()
+    commands = _commands(tmp_path, source, ENVIRONMENT)
+    assert commands["gate"] == [PYTHON, str(source / "gate")]
+    assert "settings.json" not in commands
 
 
 def test_a_dockerfile_that_starts_nothing_is_refused(tmp_path: Path) -> None:
@@ -75,3 +88,8 @@ def test_an_image_is_found_whatever_its_registry_and_tag(tmp_path: Path) -> None
 def test_an_image_that_was_not_built_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(ImageNotFound, match="images here: none"):
         find_image(tmp_path, name)
+
+
+def test_a_missing_training_image_says_how_to_build_it(tmp_path: Path) -> None:
+    with pytest.raises(ImageNotFound, match="drawops up --training"):
+        find_image(tmp_path, "drawops-training:local")

@@ -9,6 +9,7 @@ from typing import Any
 
 import boto3
 import pytest
+from drawops_local.sagemaker.job_runs import Jobs
 from drawops_local.sagemaker.labeling_jobs import KIND, create_labeling_job
 from drawops_local.sagemaker.labeling_runs import LabelingRuns
 from drawops_local.sagemaker.operations import Runner
@@ -122,6 +123,7 @@ class Machine:
             outbox=Outbox(self.store, None, None),
             hosting=None,  # type: ignore[arg-type]
             labeling=runs,
+            jobs=Jobs(1),
             images=Path(),
             state=Path(),
             s3=Counted(self.s3, budget),

@@ -64,7 +64,7 @@ def test_a_model_that_reaches_outside_its_directory_is_refused(
 CUT_OFF = archive((tarfile.TarInfo("a"), b"x" * 5000))[:-20]
 
 
-@pytest.mark.parametrize("content", [b"", b"not an archive", CUT_OFF])
+@pytest.mark.parametrize("content", [b"", b"not an archive", CUT_OFF], ids=["empty", "text", "cut off"])
 def test_a_broken_archive_is_refused(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(ModelDataFailed, match="Could not unpack"):
         unpack_model(Bucket(content), "s3://b/model.tar.gz", tmp_path / "model")

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import pytest
 import shapely
-from drawops_vision.sheets import Kind, Look, Sheet, generate
-from drawops_vision.sheets.faces import ALPHABET
+from drawops_vision.sheets import Hand, Kind, Look, Sheet, generate
+from drawops_vision.sheets.faces import ALPHABET, stroked
 from drawops_vision.sheets.lettering import PAIRS
 from drawops_vision.sheets.model import Item, Text
 from drawops_vision.sheets.raster import render
@@ -88,6 +88,15 @@ def test_faces_differ_from_sheet_to_sheet() -> None:
     )
     assert len(faces) >= 15
     assert faces.most_common(1)[0][1] <= len(SEEDS)
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_a_sheet_can_be_lettered_in_joined_script(kind: Kind) -> None:
+    script = generate(3, "A4", kind=kind, hand=Hand.SCRIPT, hard=False)
+    written = {stroked("scripts", 0.1).name, stroked("scripts", 0.13).name}
+    assert {text.face.name for text in script.drawing.texts} <= written
+    office = generate(3, "A4", kind=kind, hard=False)
+    assert written.isdisjoint(text.face.name for text in office.drawing.texts)
 
 
 def test_most_texts_stand_clear_and_some_do_not(texts: list[Text]) -> None:

@@ -3,6 +3,8 @@
     label_file   lines of a `Label.txt`, tolerant: what cannot be read is reported, the rest is kept
     folder       the working format: images/, Label.txt, dataset.json, objects.jsonl
 
+    channel      a dataset version as a training or processing job finds it on disk
+
     npy          arrays out of files of strangers, pickled ones too, without running them
     archives     zip and tar archives of strangers
     conversion   what converters share

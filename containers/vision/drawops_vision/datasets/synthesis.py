@@ -16,7 +16,7 @@ import cv2
 from drawops.contracts.labels import Label, LabelSource
 
 from drawops_vision.datasets.folder import IMAGES, BadDataset, DatasetFolder
-from drawops_vision.sheets import Kind, Look, Sheet, generate
+from drawops_vision.sheets import Hand, Kind, Look, Sheet, generate
 
 FORMATS = ("png", "jpeg", "tiff")
 FAULTS_IN_FOUR = 3
@@ -36,6 +36,7 @@ class Plan:
         kind: None: picked by each sheet's seed.
         hard: see `drawops_vision.sheets.generate`.
         format: of the pictures, one of `FORMATS`.
+        hand: who letters, see `drawops_vision.sheets.generate`.
     """
 
     count: int
@@ -46,6 +47,7 @@ class Plan:
     kind: Kind | None = Kind.PID
     hard: bool = True
     format: str = "png"
+    hand: Hand = Hand.OFFICE
 
     def sheet(self, seed: int) -> tuple[str, Kind, Look]:
         """Name, kind and look of the sheet of a seed."""
@@ -60,7 +62,8 @@ class Plan:
         return (
             f"Generated: {self.count} sheets from seed {self.seed}, {self.size}, {self.dpi} dpi, "
             f"{self.look or 'mixed'} {self.kind or 'mixed'}, "
-            f"{'hard' if self.hard else 'tidy'}, {self.format}."
+            f"{'hard' if self.hard else 'tidy'}, {self.format}"
+            f"{'' if self.hand is Hand.OFFICE else f', lettered in {self.hand}'}."
         )
 
 
@@ -120,7 +123,7 @@ def _alone() -> None:
 def _draw(plan: Plan, images: Path, seed: int) -> tuple[str, tuple[Label, ...]]:
     """Draw one sheet; its picture is written here, its labels are handed back."""
     name, kind, look = plan.sheet(seed)
-    sheet = generate(seed, plan.size, plan.dpi, look, kind=kind, hard=plan.hard)
+    sheet = generate(seed, plan.size, plan.dpi, look, kind=kind, hard=plan.hard, hand=plan.hand)
     part = images / f".{name}.part"
     part.write_bytes(_encoded(sheet, plan.format))
     part.replace(images / name)

@@ -44,11 +44,12 @@ def write_version(
         for page in manifest.pages:
             if split is None or page.split is split:
                 data, labels = load_page(page, s3=s3, bucket=bucket)
-                picture, suffix = _picture(data, page)
-                yield made.write(f"{page.split.value}/{page.page_id}{suffix}", picture, labels.labels)
+                shown, suffix = picture(data, page)
+                yield made.write(f"{page.split.value}/{page.page_id}{suffix}", shown, labels.labels)
 
 
-def _picture(data: bytes, page: PageEntry) -> tuple[bytes, str]:
+def picture(data: bytes, page: PageEntry) -> tuple[bytes, str]:
+    """A page as one picture in the pixels that its labels count in, and the ending of its file's name."""
     suffix = _AS_IT_IS.get(page.image.media_type)
     if suffix is not None:
         return data, suffix

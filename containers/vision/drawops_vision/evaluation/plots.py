@@ -23,7 +23,7 @@ from drawops_vision.evaluation.report import (
 INK, MUTED, ACCENT, BAD, GRID = "#010101", "#020202", "#030303", "#040404", "#050505"
 _THEME = {INK: "--ink", MUTED: "--muted", ACCENT: "--accent", BAD: "--bad", GRID: "--line"}
 MAX_ROWS = 40
-_STYLE: dict[RcKeyType, Any] = {
+STYLE: dict[RcKeyType, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "drawops",
     "font.family": "sans-serif",
@@ -62,18 +62,18 @@ def plots(report: Report) -> dict[str, str]:
 def sheets(report: Report) -> str:
     """End-to-end F1 of every sheet (the worst when there are many), with the total and its interval."""
     rows = sorted(report.sheets, key=lambda row: row.f1)[:MAX_ROWS][::-1]
-    with mpl.rc_context(_STYLE):
-        canvas, (axes,) = _canvas(7.2, 0.9 + 0.26 * len(rows))
+    with mpl.rc_context(STYLE):
+        canvas, (axes,) = canvas_of(7.2, 0.9 + 0.26 * len(rows))
         total = report.overall.end_to_end.f1
         if total.low is not None and total.high is not None:
             axes.axvspan(total.low, total.high, color=ACCENT, alpha=0.15, linewidth=0)
         axes.axvline(total.value or 0.0, color=ACCENT, linewidth=1.5)
         axes.plot([row.f1 for row in rows], range(len(rows)), "o", color=INK)
-        axes.set_yticks(range(len(rows)), [_short(row.name) for row in rows])
+        axes.set_yticks(range(len(rows)), [short(row.name) for row in rows])
         axes.set_ylim(-0.6, len(rows) - 0.4)
         axes.set_xlim(min(0.5, *(row.f1 - 0.05 for row in rows), total.value or 0.0), 1.01)
         axes.set_xlabel("F1 (line: all sheets, band: 95 % interval)")
-        return _svg(canvas, "sheets", "F1 of each sheet")
+        return as_svg(canvas, "sheets", "F1 of each sheet")
 
 
 def slices(report: Report) -> str:
@@ -84,8 +84,8 @@ def slices(report: Report) -> str:
         ("glyph height, px", report.by_height),
     )
     tallest = max(len([row for row in rows if row.labels]) for _, rows in axes_of)
-    with mpl.rc_context(_STYLE):
-        canvas, panels = _canvas(10.5, 0.9 + 0.26 * max(3, tallest), 3)
+    with mpl.rc_context(STYLE):
+        canvas, panels = canvas_of(10.5, 0.9 + 0.26 * max(3, tallest), 3)
         for panel, (title, rows) in zip(panels, axes_of, strict=True):
             shown = [row for row in rows if row.labels][::-1]
             values = [row.recall.value or 0.0 for row in shown]
@@ -98,13 +98,13 @@ def slices(report: Report) -> str:
             panel.set_xlim(0, 1.01)
             panel.grid(axis="y", visible=False)
             panel.set_title(f"recall by {title}")
-        return _svg(canvas, "slices", "Recall by class, angle and glyph height")
+        return as_svg(canvas, "slices", "Recall by class, angle and glyph height")
 
 
 def reliability(found: CalibrationReport) -> str:
     """Reliability diagram: share right against mean confidence of each bin."""
-    with mpl.rc_context(_STYLE):
-        canvas, (axes,) = _canvas(4.6, 4.2)
+    with mpl.rc_context(STYLE):
+        canvas, (axes,) = canvas_of(4.6, 4.2)
         axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle="--")
         confidence = [each.confidence for each in found.bins]
         accuracy = [each.accuracy for each in found.bins]
@@ -115,20 +115,20 @@ def reliability(found: CalibrationReport) -> str:
         axes.set_ylim(low, 1.01)
         axes.set_xlabel("mean confidence of a bin")
         axes.set_ylabel("share that is right")
-        return _svg(canvas, "calibration", "Reliability diagram")
+        return as_svg(canvas, "calibration", "Reliability diagram")
 
 
 def kinds(rows: Sequence[KindRow]) -> str:
     """Errors by kind."""
     shown = list(rows)[::-1]
-    with mpl.rc_context(_STYLE):
-        canvas, (axes,) = _canvas(7.2, 0.7 + 0.26 * len(shown))
+    with mpl.rc_context(STYLE):
+        canvas, (axes,) = canvas_of(7.2, 0.7 + 0.26 * len(shown))
         axes.barh(range(len(shown)), [row.count for row in shown], color=BAD, height=0.6)
         axes.set_yticks(range(len(shown)), [row.kind.value for row in shown])
         axes.set_ylim(-0.6, len(shown) - 0.4)
         axes.grid(axis="y", visible=False)
         axes.set_xlabel("errors")
-        return _svg(canvas, "kinds", "Errors by kind")
+        return as_svg(canvas, "kinds", "Errors by kind")
 
 
 def comparison(found: ComparisonReport) -> str:
@@ -136,33 +136,34 @@ def comparison(found: ComparisonReport) -> str:
     rows = sorted(found.sheets, key=lambda row: row.f1_b - row.f1_a)
     if len(rows) > MAX_ROWS:
         rows = [*rows[: MAX_ROWS // 2], *rows[-MAX_ROWS // 2 :]]
-    with mpl.rc_context(_STYLE):
-        canvas, (axes,) = _canvas(7.2, 1.1 + 0.26 * len(rows))
+    with mpl.rc_context(STYLE):
+        canvas, (axes,) = canvas_of(7.2, 1.1 + 0.26 * len(rows))
         places = range(len(rows))
         axes.hlines(
             places, [row.f1_a for row in rows], [row.f1_b for row in rows], color=MUTED, linewidth=1.2
         )
         axes.plot([row.f1_a for row in rows], places, "o", color=BAD, label="A")
         axes.plot([row.f1_b for row in rows], places, "D", color=ACCENT, label="B")
-        axes.set_yticks(places, [_short(row.name) for row in rows])
+        axes.set_yticks(places, [short(row.name) for row in rows])
         axes.set_ylim(-0.6, len(rows) - 0.4)
         axes.set_xlabel("F1")
         axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1), ncols=2)
-        return _svg(canvas, "comparison", "F1 of A and B on each sheet")
+        return as_svg(canvas, "comparison", "F1 of A and B on each sheet")
 
 
-def _canvas(width: float, height: float, panels: int = 1) -> tuple[Canvas, list[Axes]]:
+def canvas_of(width: float, height: float, panels: int = 1) -> tuple[Canvas, list[Axes]]:
     """A figure without pyplot's global state; sizes in inches of 72 px."""
     canvas = Canvas(figsize=(width, height), layout="constrained")
     return canvas, [canvas.add_subplot(1, panels, place + 1) for place in range(panels)]
 
 
-def _short(name: str) -> str:
+def short(name: str) -> str:
+    """A name that fits an axis."""
     file = name.rsplit("/", 1)[-1]
     return file if len(file) <= 36 else f"{file[:20]}…{file[-15:]}"
 
 
-def _svg(canvas: Canvas, name: str, title: str) -> str:
+def as_svg(canvas: Canvas, name: str, title: str) -> str:
     """The figure as an element for HTML.
 
     Args:

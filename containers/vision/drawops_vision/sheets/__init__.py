@@ -30,13 +30,25 @@ import pyvips  # type: ignore[import-untyped]
 from PIL import Image as Pillow
 
 from drawops_vision.sheets import isometric, mechanical, pid
+from drawops_vision.sheets.lettering import Hand
 from drawops_vision.sheets.model import Drawing
 from drawops_vision.sheets.pdf import scanned_pdf, vector_pdf
 from drawops_vision.sheets.raster import LITTLE_SKEW, MM_PER_INCH, Image, Transform, render
 from drawops_vision.sheets.scan import Look, Scanner
 from drawops_vision.sheets.truth import TruthText, label_line, truth
 
-__all__ = ["SIZES", "Drawing", "Kind", "Look", "Scanner", "Sheet", "TruthText", "generate", "label_line"]
+__all__ = [
+    "SIZES",
+    "Drawing",
+    "Hand",
+    "Kind",
+    "Look",
+    "Scanner",
+    "Sheet",
+    "TruthText",
+    "generate",
+    "label_line",
+]
 
 SIZES: dict[str, tuple[float, float]] = {
     "A5": (210, 148),
@@ -151,7 +163,7 @@ class Sheet:
         return file.getvalue()
 
 
-_DRAW: dict[Kind, Callable[[int, float, float, bool, bool], Drawing]] = {
+_DRAW: dict[Kind, Callable[[int, float, float, bool, bool, Hand], Drawing]] = {
     Kind.PID: pid.draw,
     Kind.MECHANICAL: mechanical.draw,
     Kind.ISOMETRIC: isometric.draw,
@@ -166,6 +178,7 @@ def generate(
     chinese: bool = False,
     kind: Kind = Kind.PID,
     hard: bool = True,
+    hand: Hand = Hand.OFFICE,
 ) -> Sheet:
     """A sheet. The same arguments give the same bytes; `dpi` and `look` do not change the content.
 
@@ -178,6 +191,7 @@ def generate(
         kind: what the sheet shows.
         hard: with tables, notes at any angle, stamps, texts over lines and over each other, and shapes that
             look like letters; without, a tidy sheet on which every text stands clear.
+        hand: who letters: an office that the seed picks, or joined script.
 
     Raises:
         ModuleNotFoundError: `chinese` without that package.
@@ -189,4 +203,4 @@ def generate(
         raise ValueError(f"dpi must be between 50 and 1200, not {dpi}")
     width, height = SIZES[size]
     scanner = None if Look(look) is Look.CLEAN else Scanner.of(seed, Look(look))
-    return Sheet(_DRAW[Kind(kind)](seed, width, height, chinese, hard), dpi, scanner)
+    return Sheet(_DRAW[Kind(kind)](seed, width, height, chinese, hard, hand), dpi, scanner)

@@ -14,12 +14,19 @@ AXES = (-30.0, 30.0, 90.0, 150.0, -150.0, -90.0)
 """East, south, down, west, north, up: degrees clockwise on the sheet."""
 
 
-def draw(seed: int, width: float, height: float, chinese: bool = False, hard: bool = True) -> Drawing:
+def draw(
+    seed: int,
+    width: float,
+    height: float,
+    chinese: bool = False,
+    hard: bool = True,
+    hand: lettering.Hand = lettering.Hand.OFFICE,
+) -> Drawing:
     """A piping isometric on a sheet of `width` x `height` mm; the same arguments give the same drawing."""
     rng = random.Random(f"isometric {seed} {width:g}x{height:g}")
     number = words.drawing_number(rng)
     drawing = Drawing(width, height, title=number)
-    style = lettering.style(rng, rng.choice((1.8, 2.0, 2.2)), border.CHINESE if chinese else "")
+    style = lettering.style(rng, rng.choice((1.8, 2.0, 2.2)), border.CHINESE if chinese else "", hand)
     draft = Draft(drawing, rng, style)
     inside = border.frame(draft)
     bottom = border.bottom_strip(draft, inside, number, f"ISOMETRIC {words.line_number(rng)}")

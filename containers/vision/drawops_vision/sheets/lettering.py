@@ -2,10 +2,21 @@
 
 import random
 from collections.abc import Callable
+from enum import StrEnum
 from functools import partial
 
 from drawops_vision.sheets.draft import Style
 from drawops_vision.sheets.faces import FAMILIES, Face, noto_chinese, outline, stroked, vera
+
+
+class Hand(StrEnum):
+    """Who letters."""
+
+    OFFICE = "office"
+    """One of `PAIRS`, as the seed picks it."""
+    SCRIPT = "script"
+    """Joined writing, plotted in single strokes. No model of ours was trained on it."""
+
 
 _FAMILY = {family.name: family for family in FAMILIES}
 
@@ -44,9 +55,11 @@ PAIRS: tuple[tuple[int, Callable[[], Face], Callable[[], Face]], ...] = (
 )
 
 
-def pair(rng: random.Random) -> tuple[Face, Face]:
+def pair(rng: random.Random, hand: Hand = Hand.OFFICE) -> tuple[Face, Face]:
     """The faces of ordinary texts and of headings."""
     _, face, heading = rng.choices(PAIRS, [weight for weight, _, _ in PAIRS])[0]
+    if hand is Hand.SCRIPT:
+        return stroked("scripts", 0.1), stroked("scripts", 0.13)
     return face(), heading()
 
 
@@ -60,9 +73,9 @@ def spacing(rng: random.Random) -> float:
     return round(rng.choice((0.0, 0.0, 0.0, 0.0, 0.03, rng.uniform(-0.03, 0.12))), 3)
 
 
-def style(rng: random.Random, height: float, chinese: str = "") -> Style:
+def style(rng: random.Random, height: float, chinese: str = "", hand: Hand = Hand.OFFICE) -> Style:
     """One office's lettering and pens; `height` of ordinary text in mm, `chinese` the characters it needs."""
-    face, heading = pair(rng)
+    face, heading = pair(rng, hand)
     thin = rng.choice((0.13, 0.18, 0.18, 0.25))
     return Style(
         height,

@@ -45,12 +45,19 @@ GEOMETRIC = (
 )
 
 
-def draw(seed: int, width: float, height: float, chinese: bool = False, hard: bool = True) -> Drawing:
+def draw(
+    seed: int,
+    width: float,
+    height: float,
+    chinese: bool = False,
+    hard: bool = True,
+    hand: lettering.Hand = lettering.Hand.OFFICE,
+) -> Drawing:
     """A part drawing on a sheet of `width` x `height` mm; the same arguments give the same drawing."""
     rng = random.Random(f"mechanical {seed} {width:g}x{height:g}")
     number = words.drawing_number(rng)
     drawing = Drawing(width, height, title=number)
-    style = lettering.style(rng, rng.choice((1.7, 2.0, 2.2)), border.CHINESE if chinese else "")
+    style = lettering.style(rng, rng.choice((1.7, 2.0, 2.2)), border.CHINESE if chinese else "", hand)
     draft = Draft(drawing, rng, style)
     inside = border.frame(draft)
     bottom = border.part_strip(draft, inside, number, rng.choice(PARTS))

@@ -69,7 +69,14 @@ class Pipe:
         return True
 
 
-def draw(seed: int, width: float, height: float, chinese: bool = False, hard: bool = True) -> Drawing:
+def draw(
+    seed: int,
+    width: float,
+    height: float,
+    chinese: bool = False,
+    hard: bool = True,
+    hand: lettering.Hand = lettering.Hand.OFFICE,
+) -> Drawing:
     """A P&ID on a sheet of `width` x `height` mm; the same arguments give the same drawing.
 
     `hard` adds what `annotations` holds.
@@ -84,7 +91,7 @@ def draw(seed: int, width: float, height: float, chinese: bool = False, hard: bo
         )
     )
     drawing = Drawing(width, height, title=number)
-    draft = Draft(drawing, rng, _style(rng, width, chinese))
+    draft = Draft(drawing, rng, _style(rng, width, chinese, hand))
     inside = border.frame(draft)
     title = f"P&ID {rng.choice(KINDS['column'].names)} AND {rng.choice(KINDS['exchanger'].names)}"
     bottom = border.bottom_strip(draft, inside, number, title)
@@ -96,9 +103,9 @@ def draw(seed: int, width: float, height: float, chinese: bool = False, hard: bo
     return drawing
 
 
-def _style(rng: random.Random, width: float, chinese: bool) -> Style:
+def _style(rng: random.Random, width: float, chinese: bool, hand: lettering.Hand) -> Style:
     height = rng.choice((1.8, 2.0, 2.2)) if 250 < width < 500 else rng.choice((2.2, 2.5))
-    return lettering.style(rng, height, border.CHINESE if chinese else "")
+    return lettering.style(rng, height, border.CHINESE if chinese else "", hand)
 
 
 def _tables(draft: Draft, area: Rectangle) -> Rectangle:

@@ -62,7 +62,7 @@ def explain(error: str, cause: str) -> InvalidInput:
 
     `cause` of a failed Lambda task is JSON with `errorMessage`; of other tasks it is plain text.
     """
-    message = _message(cause)
+    message = message_of(cause)
     refused = InvalidInput.parse(message)
     if refused is not None:
         return refused
@@ -80,7 +80,8 @@ def explain(error: str, cause: str) -> InvalidInput:
     return InvalidInput(Code.INTERNAL_ERROR, f"{error or 'Unknown error'}: {message or 'no further details'}")
 
 
-def _message(cause: str) -> str:
+def message_of(cause: str) -> str:
+    """What the failed function said, out of the cause as Step Functions reports it."""
     try:
         parsed = json.loads(cause)
     except ValueError:

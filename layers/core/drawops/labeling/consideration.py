@@ -10,7 +10,7 @@ from drawops.contracts.labeling import Reason
 from drawops.contracts.reading import DrawingResult
 from drawops.contracts.workflow import OpenRequest
 from drawops.errors import NotReady
-from drawops.keys import labeling_id
+from drawops.keys import is_smoke_test, labeling_id
 from drawops.labeling.policy import ConfidencePolicy, pages_that_need_people
 
 if TYPE_CHECKING:
@@ -28,9 +28,13 @@ def consider(
 ) -> list[str]:
     """Start a labeling for each page of a result that the confidence policy finds too doubtful.
 
+    What a deployment drops as a smoke test is labelled already.
+
     Returns:
         Ids of the labelings, whether they were started now or by an earlier delivery of the same event.
     """
+    if is_smoke_test(processed.key):
+        return []
     result = load_result(s3, processed.result_bucket, processed.result_key)
     chosen = []
     for number, why in pages_that_need_people(result.pages, policy):

@@ -28,7 +28,9 @@ def refuses(token: str, key: bytes = KEY, scope: str = "label") -> str:
 
 
 @given(
-    st.text(st.characters(min_codepoint=32, exclude_characters="\x7f"), min_size=1, max_size=64),
+    st.text(
+        st.characters(codec="utf-8", min_codepoint=32, exclude_characters="\x7f"), min_size=1, max_size=64
+    ),
     st.booleans(),
 )
 @settings(deadline=None)

@@ -1,0 +1,1 @@
+"""The registry: model packages in SageMaker Model Registry, and who approved them."""
