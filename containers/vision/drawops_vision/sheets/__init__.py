@@ -24,6 +24,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
+import cv2
+import numpy as np
 import pyvips  # type: ignore[import-untyped]
 from PIL import Image as Pillow
 
@@ -96,9 +98,25 @@ class Sheet:
 
     @cached_property
     def image(self) -> Image:
-        """The picture, (height, width) uint8 grey."""
+        """The picture, (height, width) uint8 grey; of a scan what its scanner's JPEG holds."""
+        if self._scanned is None:
+            return self._exposed
+        decoded = cv2.imdecode(np.frombuffer(self._scanned, dtype=np.uint8), cv2.IMREAD_GRAYSCALE)
+        if decoded is None:
+            raise ValueError(f"JPEG round trip failed for a picture of shape {self._exposed.shape}")
+        return np.asarray(decoded, dtype=np.uint8)
+
+    @cached_property
+    def _exposed(self) -> Image:
         clean = render(self.drawing, self.transform)
-        return self.scanner.apply(clean, self.dpi) if self.scanner else clean
+        return self.scanner.expose(clean, self.dpi) if self.scanner else clean
+
+    @cached_property
+    def _scanned(self) -> bytes | None:
+        """The file that the scanner writes; None where none comes between (clean and bilevel)."""
+        if self.scanner is None or self.scanner.bilevel:
+            return None
+        return self._save("JPEG", self._exposed, quality=self.scanner.jpeg_quality)
 
     def png(self) -> bytes:
         """Grey PNG that states its resolution."""
@@ -111,13 +129,17 @@ class Sheet:
         return bytes(picture.pngsave_buffer(compression=3, filter="none"))
 
     def jpeg(self, quality: int | None = None) -> bytes:
-        """Grey JPEG; by default of the scanner's quality, or 90 for the clean look."""
+        """Grey JPEG; by default the very file that the scanner writes, or quality 90 for the clean look."""
+        if quality is None and self._scanned is not None:
+            return self._scanned
         chosen = quality or (self.scanner.jpeg_quality if self.scanner else 90)
-        return self._save("JPEG", quality=chosen)
+        return self._save("JPEG", self.image, quality=chosen)
 
     def tiff(self, bilevel: bool = False) -> bytes:
         """Grey TIFF (LZW); with `bilevel` black and white (cut at 50 %, CCITT group 4), as archives do."""
-        return self._save("TIFF", bilevel=bilevel, compression="group4" if bilevel else "tiff_lzw")
+        return self._save(
+            "TIFF", self.image, bilevel=bilevel, compression="group4" if bilevel else "tiff_lzw"
+        )
 
     def pdf(self) -> bytes:
         """Clean: vectors with a text layer. Scanned: one JPEG on a page, without text layer."""
@@ -132,8 +154,8 @@ class Sheet:
             return scanned_pdf(self.drawing.title, self.jpeg(), width, height)
         return vector_pdf(self.drawing)
 
-    def _save(self, kind: str, bilevel: bool = False, **options: int | str) -> bytes:
-        picture = Pillow.fromarray(self.image)
+    def _save(self, kind: str, image: Image, bilevel: bool = False, **options: int | str) -> bytes:
+        picture = Pillow.fromarray(image)
         if bilevel:
             picture = picture.point(lambda level: 255 * (level > 127)).convert("1", dither=Pillow.Dither.NONE)
         file = io.BytesIO()

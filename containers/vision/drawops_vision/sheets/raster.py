@@ -18,7 +18,8 @@ Image = npt.NDArray[np.uint8]
 
 MM_PER_INCH = 25.4
 SUBPIXEL_BITS = 5
-SUPERSAMPLING = 8
+HALVINGS = 3
+SUPERSAMPLING = 1 << HALVINGS
 PAPER = 255
 LITTLE_SKEW = 0.5
 """Degrees; sheets have 5 mm of empty margin, which hold this much even on A0."""
@@ -142,7 +143,11 @@ def _text(image: Image, text: Text, transform: Transform) -> None:
     parts = np.split(_fixed(fine), np.cumsum(lengths)[:-1])
     mask = np.zeros(((y1 - y0) * SUPERSAMPLING, (x1 - x0) * SUPERSAMPLING), dtype=np.uint8)
     cv2.fillPoly(mask, parts, 255, cv2.LINE_8, SUBPIXEL_BITS)
-    cover = cv2.resize(mask, (int(x1 - x0), int(y1 - y0)), interpolation=cv2.INTER_AREA)
+    # Halved three times: OpenCV averages two by two pixels three times as fast as eight by eight.
+    cover = mask
+    for _ in range(HALVINGS):
+        half = (cover.shape[1] // 2, cover.shape[0] // 2)
+        cover = np.asarray(cv2.resize(cover, half, interpolation=cv2.INTER_AREA), dtype=np.uint8)
     region = image[y0:y1, x0:x1]
     if text.grey:
         cover = cv2.convertScaleAbs(cover, alpha=1 - text.grey / PAPER)

@@ -13,7 +13,6 @@ from typing import Self
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from drawops_vision.sheets.raster import Image
 
@@ -106,8 +105,11 @@ class Scanner:
             seed=rng.getrandbits(32),
         )
 
-    def apply(self, image: Image, dpi: int) -> Image:
-        """Give a clean (height, width) picture the look of a scan; same size, nothing moved."""
+    def expose(self, image: Image, dpi: int) -> Image:
+        """What the scanner sees of a clean (height, width) picture: same size, nothing moved.
+
+        This is before the scanner writes its JPEG, which is left to the caller; bilevel scans have none.
+        """
         rng = np.random.Generator(np.random.PCG64(self.seed))
         dusty = _speckle(image, self.speckles, dpi, rng)
         for _ in range(self.folds):
@@ -116,19 +118,19 @@ class Scanner:
             dusty = _coarse(dusty, self.optical_dpi / dpi)
         blurred = cv2.GaussianBlur(dusty, (0, 0), max(0.3, self.blur * dpi / 300))
         levels = np.round(np.linspace(self.toner, self.paper, 256)).astype(np.uint8)
-        toned = cv2.LUT(blurred, levels)
-        lit = np.asarray(cv2.subtract(toned, _shade(image.shape, self.shade, rng)), dtype=np.uint8)
+        # From here on in place: at A3 every page that is made anew costs as much as the step itself.
+        page = np.asarray(blurred, dtype=np.uint8)
+        cv2.LUT(page, levels, dst=page)
+        cv2.subtract(page, _shade(image.shape, self.shade, rng), dst=page)
         for _ in range(self.stains):
-            _stain(lit, dpi, rng)
-        grainy = cv2.add(lit, _grain(image.shape, self.grain, rng), dtype=cv2.CV_8U)
+            _stain(page, dpi, rng)
+        _grain(page, self.grain, rng)
         if self.bilevel:
             level = self.toner + (self.paper - self.shade / 2 - self.toner) * self.cut
-            _, grainy = cv2.threshold(grainy, level, 255, cv2.THRESH_BINARY)
+            cv2.threshold(page, level, 255, cv2.THRESH_BINARY, dst=page)
         if self.inverted:
-            grainy = cv2.bitwise_not(grainy)
-        if self.bilevel:
-            return np.asarray(grainy, dtype=np.uint8)
-        return through_jpeg(np.asarray(grainy, dtype=np.uint8), self.jpeg_quality)
+            cv2.bitwise_not(page, dst=page)
+        return page
 
 
 def _skewed(scanner: Scanner, rng: random.Random) -> Scanner:
@@ -176,15 +178,6 @@ _FAULTS: dict[Look, Callable[[Scanner, random.Random], Scanner]] = {
 }
 
 
-def through_jpeg(image: Image, quality: int) -> Image:
-    """The picture after a lossy round trip."""
-    _, encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    decoded = cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE)
-    if decoded is None:
-        raise ValueError(f"JPEG round trip failed for a picture of shape {image.shape}")
-    return np.asarray(decoded, dtype=np.uint8)
-
-
 def _speckle(image: Image, density: float, dpi: int, rng: np.random.Generator) -> Image:
     """Dark and light specks of 0.05 to 0.15 mm radius: dust on the glass, toner that did not hold."""
     height, width = image.shape
@@ -211,16 +204,23 @@ def _shade(shape: tuple[int, ...], depth: float, rng: np.random.Generator) -> Im
     """Grey levels to subtract: a smooth slope, from a 4x4 grid of random depths."""
     coarse = (rng.random((4, 4)) * depth).astype(np.float32)
     smooth = cv2.resize(coarse, (64, 64), interpolation=cv2.INTER_CUBIC)
-    scaled = np.clip(np.round(smooth * 4), 0, 255).astype(np.uint8)
-    full = cv2.resize(scaled, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(cv2.LUT(full, (np.arange(256) // 4).astype(np.uint8)), dtype=np.uint8)
+    scaled = np.clip(np.round(smooth), 0, 255).astype(np.uint8)
+    return np.asarray(
+        cv2.resize(scaled, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR), dtype=np.uint8
+    )
 
 
-def _grain(shape: tuple[int, ...], sigma: float, rng: np.random.Generator) -> npt.NDArray[np.int16]:
-    """Zero-mean noise. One tile is drawn and repeated: at this size the eye and a network see no period."""
-    tile = np.round(rng.normal(0.0, sigma, (GRAIN_TILE, GRAIN_TILE))).astype(np.int16)
-    rows, columns = -(-shape[0] // GRAIN_TILE), -(-shape[1] // GRAIN_TILE)
-    return np.tile(tile, (rows, columns))[: shape[0], : shape[1]]
+def _grain(page: Image, sigma: float, rng: np.random.Generator) -> None:
+    """Add zero-mean noise. One tile is drawn and repeated: at this size the eye and a network see no period.
+
+    Tile by tile, so that the noise is never a page of its own.
+    """
+    tile = np.round(rng.standard_normal((GRAIN_TILE, GRAIN_TILE), dtype=np.float32) * sigma).astype(np.int16)
+    for top in range(0, page.shape[0], GRAIN_TILE):
+        for left in range(0, page.shape[1], GRAIN_TILE):
+            part = page[top : top + GRAIN_TILE, left : left + GRAIN_TILE]
+            height, width = part.shape
+            part[:] = cv2.add(part, tile[:height, :width], dtype=cv2.CV_8U)
 
 
 def _coarse(image: Image, share: float) -> Image:

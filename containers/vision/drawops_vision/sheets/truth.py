@@ -5,6 +5,8 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
+import numpy as np
+
 from drawops_vision.datasets.label_file import json_of
 from drawops_vision.sheets.model import Drawing, Point
 from drawops_vision.sheets.raster import Transform
@@ -30,8 +32,11 @@ class TruthText:
 def truth(drawing: Drawing, transform: Transform) -> list[TruthText]:
     """The ground truth of `drawing` seen through `transform` (mm on the sheet -> pixels)."""
     found = []
-    for text in drawing.texts:
-        a, b, c, d = (transform.point(corner) for corner in text.ink_quad())
+    texts = drawing.texts
+    corners = np.array([text.ink_quad() for text in texts]).reshape(-1, 2)
+    quads = transform.points(corners).reshape(-1, 4, 2).tolist()
+    for text, quad in zip(texts, quads, strict=True):
+        a, b, c, d = ((float(x), float(y)) for x, y in quad)
         direction = transform.direction(text.angle)
         found.append(TruthText(text.string, (a, b, c, d), direction))
     return found
