@@ -1,11 +1,12 @@
-"""What tuning on crops of real sheets brings on other real sheets; augmentation and general words on and off.
+"""What tuning on crops of some sheets brings on others; augmentation and general words on and off.
 
-    python -m benchmarks.finetuning --model model.tar.gz --python PYTHON [--iterations 40] [--keep FOLDER]
+    python -m benchmarks.finetuning --model model.tar.gz --python PYTHON [--drawings script] [--keep FOLDER]
 
-The labelled P&IDs of ../shared/data are split by sheet into two folds. In each the training program of
-containers/training tunes the model on the crops of some sheets; sheets that it has not seen, and lines that
-were drawn for this measurement, are then read. The model itself has only seen generated lines. Prints
-a table as Markdown. With --keep what was trained and read stays in the folder and is taken from there.
+The training program of containers/training tunes the model, which has only seen generated lines, on the crops
+of some sheets; sheets that it has not seen, and lines that were drawn for this measurement, are then read.
+`real` are the labelled P&IDs of ../shared/data, split by sheet into two folds. `script` are generated sheets
+in joined script: clean ones are learnt from, worn scans of others are read. Prints a table as Markdown. With
+--keep what was trained and read stays in the folder and is taken from there.
 """
 
 import argparse
@@ -28,6 +29,7 @@ from drawops_vision.evaluation.scoring import Label, Score, read_labels, score
 from drawops_vision.gate.readings import read_lines
 from drawops_vision.reader import Reader
 from drawops_vision.recognise import Recogniser, canonical
+from drawops_vision.sheets import Hand, Look, generate
 from numpy.typing import NDArray
 from rich.console import Console
 
@@ -46,7 +48,15 @@ class Fold:
     held_out: tuple[str, ...]
 
 
-FOLDS = (
+@dataclass(frozen=True)
+class Drawings:
+    """Sheets by name, and how they are divided."""
+
+    sheets: Mapping[str, gate_data.Shown]
+    folds: tuple[Fold, ...]
+
+
+REAL_FOLDS = (
     Fold(train=(HEX, SAG[0]), val=(SAG[1],), held_out=(UER, SAG[2])),
     Fold(train=(UER, SAG[2]), val=(SAG[1],), held_out=(HEX, SAG[0])),
 )
@@ -57,6 +67,8 @@ VARIANTS: dict[str, dict[str, str]] = {
 }
 UNTUNED = "generated lines only (the model itself)"
 GENERAL_LINES = 400
+TRAIN, VAL, WORN = range(61_001, 61_007), range(61_101, 61_103), range(61_201, 61_209)
+"""Seeds of generated sheets."""
 
 
 @dataclass(frozen=True)
@@ -93,16 +105,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     command.add_argument("--model", type=Path, required=True, help="the parent's model.tar.gz")
     command.add_argument("--python", type=Path, required=True, help="Python of the training environment")
+    command.add_argument("--drawings", choices=sorted(DRAWINGS), default="real")
+    command.add_argument("--variants", nargs="+", choices=list(VARIANTS), default=list(VARIANTS))
     command.add_argument("--iterations", type=int, default=40)
     command.add_argument("--keep", type=Path, metavar="FOLDER")
     options = command.parse_args(arguments)
-    if not LABELS.exists():
-        print(f"there are no labelled drawings: {LABELS} is missing", file=sys.stderr)
+    try:
+        drawings = DRAWINGS[options.drawings]()
+    except FileNotFoundError as error:
+        print(error, file=sys.stderr)
         return 2
-    sheets = {
-        Path(name).stem: RealSheet(LABELS.parent / name, labels)
-        for name, labels in read_labels(LABELS).items()
-    }
     lines = general_lines(options.python)
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.keep or Path(scratch)
@@ -110,26 +122,55 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not untuned.exists():
             artifact.unpack_verified(options.model, untuned)
         held_out = Score()
-        for number, fold in enumerate(FOLDS):
-            held_out += read(untuned, sheets, fold.held_out, folder / f"read-{number}-untuned")
+        for number, fold in enumerate(drawings.folds):
+            held_out += read(untuned, drawings.sheets, fold.held_out, folder / f"read-{number}-untuned")
         rows = [Row(UNTUNED, held_out, exact(untuned, lines), 0.0)]
-        for variant, settings in VARIANTS.items():
+        for variant in options.variants:
             held_out, general, seconds = Score(), [], 0.0
-            for number, fold in enumerate(FOLDS):
+            for number, fold in enumerate(drawings.folds):
                 root = folder / f"{number}-{variant.replace(' ', '-')}"
-                chosen = {"iterations": str(options.iterations), "evaluate_every": "10", **settings}
-                seconds += tuned(root, options, sheets, fold, chosen)
-                held_out += read(root / "model", sheets, fold.held_out, folder / f"read-{root.name}")
+                chosen = {"iterations": str(options.iterations), "evaluate_every": "10"} | VARIANTS[variant]
+                seconds += tuned(root, options, drawings.sheets, fold, chosen)
+                held_out += read(root / "model", drawings.sheets, fold.held_out, folder / f"read-{root.name}")
                 general.append(exact(root / "model", lines))
-            rows.append(Row(variant, held_out, sum(general) / len(general), seconds / len(FOLDS)))
+            rows.append(Row(variant, held_out, sum(general) / len(general), seconds / len(drawings.folds)))
             Console(width=150).print(page(rows), markup=False, highlight=False)
     return 0
+
+
+def real() -> Drawings:
+    """The labelled P&IDs.
+
+    Raises:
+        FileNotFoundError: they are not there.
+    """
+    if not LABELS.exists():
+        raise FileNotFoundError(f"there are no labelled drawings: {LABELS} is missing")
+    labelled = read_labels(LABELS).items()
+    return Drawings(
+        {Path(name).stem: RealSheet(LABELS.parent / name, labels) for name, labels in labelled}, REAL_FOLDS
+    )
+
+
+def script() -> Drawings:
+    """Generated sheets in joined script: clean ones for training and val, worn scans of others."""
+    sheets = {
+        f"script-{seed}": generate(
+            seed, "A4", 150, Look.WORN if seed in WORN else Look.CLEAN, hand=Hand.SCRIPT, hard=False
+        )
+        for seed in (*TRAIN, *VAL, *WORN)
+    }
+    named = [tuple(f"script-{seed}" for seed in seeds) for seeds in (TRAIN, VAL, WORN)]
+    return Drawings(sheets, (Fold(*named),))
+
+
+DRAWINGS = {"real": real, "script": script}
 
 
 def tuned(
     root: Path,
     options: argparse.Namespace,
-    sheets: Mapping[str, RealSheet],
+    sheets: Mapping[str, gate_data.Shown],
     fold: Fold,
     settings: Mapping[str, str],
 ) -> float:
@@ -152,7 +193,7 @@ def tuned(
     return time.perf_counter() - started
 
 
-def read(model: Path, sheets: Mapping[str, RealSheet], names: Sequence[str], kept: Path) -> Score:
+def read(model: Path, sheets: Mapping[str, gate_data.Shown], names: Sequence[str], kept: Path) -> Score:
     """Read sheets end to end and score them; readings stay in `kept`."""
     kept.mkdir(parents=True, exist_ok=True)
     reader: Reader | None = None
