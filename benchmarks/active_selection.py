@@ -1,6 +1,6 @@
 """How many labelled pages does active selection save, compared with pages taken at random?
 
-    python -m benchmarks.active_selection [--runs N] [--pages N] [--budget N]
+    python -m benchmarks.active_selection [--runs N] [--seed N] [--pages N] [--budget N]
 
 A whole loop of active learning, with a light model in place of the recogniser: characters, each cut out
 where it stands, are classified by one random layer and ridge regression (an extreme learning machine:
@@ -103,6 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     command.add_argument("--runs", type=int, default=5, help="pools to average over")
+    command.add_argument("--seed", type=int, default=0, help="of the first pool, then +1 each")
     command.add_argument("--pages", type=int, default=300, help="in a pool")
     command.add_argument("--budget", type=int, default=80, help="pages that are labelled at most")
     options = command.parse_args(arguments)
@@ -111,9 +112,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with Progress() as bar:
         work = bar.add_task("rounds", total=options.runs * len(STRATEGIES) * len(budgets))
         for run in range(options.runs):
-            pool, tests, alphabet = _world(run, options.pages)
+            seed = options.seed + run
+            pool, tests, alphabet = _world(seed, options.pages)
             for name, strategy in STRATEGIES.items():
-                for number, errors in enumerate(_loop(pool, tests, alphabet, strategy, budgets, run)):
+                for number, errors in enumerate(_loop(pool, tests, alphabet, strategy, budgets, seed)):
                     curves[name][:, run, number] = errors
                     bar.advance(work)
     console = Console(width=118)
