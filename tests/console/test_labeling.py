@@ -1,11 +1,15 @@
 """What a person does at the labeling page, and what is saved of it."""
 
+import base64
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 from drawops.contracts.labeling import BoxState, SubmitRequest, TaskState
+from numpy.typing import NDArray
 
 from benchmarks.labeling_desk import Desk, by_state
 from tests.console.conftest import Drawn, Person, box
@@ -559,3 +563,50 @@ def test_everything_fits_into_1280_by_720(person: Comes, opened: Opened) -> None
     assert not anna.page.evaluate(f"({overflow})(document.documentElement)")
     assert not anna.page.evaluate(f"({overflow})(document.querySelector('.panel'))")
     assert not anna.page.evaluate(f"({overflow})(document.querySelector('.bar'))")
+
+
+@pytest.mark.parametrize("zoom", [0.45, 0.8, 1.0])
+def test_a_sheet_that_was_panned_looks_as_if_painted_anew(person: Comes, opened: Opened, zoom: float) -> None:
+    anna = person("Anna")
+    anna.open(opened())
+    anna.page.evaluate(f"window.drawops.sheet.go([877, 620], {zoom}, true)")
+    anna.still()
+    anna.page.evaluate("window.drawops.sheet.pan(0.11, -0.07)")
+    anna.still()
+    anna.page.evaluate(ONTO_WHOLE_PIXELS)
+    anna.still()
+
+    panned, kept = sheet_picture(anna, "drawer.steady")
+    anew, scaled_again = sheet_picture(anna, "(drawer.zoom = null) === null")
+    assert kept
+    assert scaled_again
+    assert panned.std() > 20
+    difference = np.abs(panned.astype(int) - anew)
+    assert difference.mean() < 0.1
+    assert difference.mean(axis=0).max() < 10, "a gap or a shift between tiles"
+    assert difference.mean(axis=1).max() < 10, "a gap or a shift between tiles"
+
+
+ONTO_WHOLE_PIXELS = """() => {
+    const { placement, viewer } = window.drawops.sheet;
+    const [x, y] = [placement.x - Math.round(placement.x), placement.y - Math.round(placement.y)];
+    const off = new OpenSeadragon.Point(x, y);
+    viewer.viewport.panBy(viewer.viewport.deltaPointsFromPixels(off, true), true);
+}"""
+
+
+def sheet_picture(person: Person, before: str) -> tuple[NDArray[np.uint8], bool]:
+    """The sheet's canvas, grey, after one more painting, and what `before` it came to."""
+    address, said = person.page.evaluate(
+        f"""() => new Promise((resolve) => {{
+            const {{ viewer }} = window.drawops.sheet;
+            const {{ drawer }} = viewer;
+            const said = {before};
+            viewer.forceRedraw();
+            viewer.addOnceHandler("update-viewport", () => resolve([drawer.canvas.toDataURL(), said]));
+        }})"""
+    )
+    encoded = np.frombuffer(base64.b64decode(address.split(",")[1]), np.uint8)
+    picture = cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE)
+    assert picture is not None
+    return np.asarray(picture, np.uint8), bool(said)

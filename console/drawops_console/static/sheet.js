@@ -96,7 +96,9 @@ export class Sheet {
         if (!this.viewer.world.getItemCount()) return;
         const { zoom, x, y } = this.placement;
         const { x: width, y: height } = this.viewer.viewport.getContainerSize();
-        this.overlay.draw(x, y, zoom, width, height, window.devicePixelRatio || 1);
+        const ratio = window.devicePixelRatio || 1;
+        const whole = (pixels) => Math.round(pixels * ratio) / ratio; // as the sheet's tiles stand
+        this.overlay.draw(whole(x), whole(y), zoom, width, height, ratio);
         this.element.dataset.boxes = this.overlay.drawnBoxes;
     }
 
