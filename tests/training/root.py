@@ -24,7 +24,7 @@ TINY = {
     "learning_rate": 1e-3,
     "evaluate_every": 2,
     "checkpoint_every": 2,
-    "batch_columns": 640,
+    "batch_columns": 1600,
     "retention_groups": 1,
     "seed": 3,
 }
