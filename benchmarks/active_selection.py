@@ -258,11 +258,9 @@ def _drawn(face: Face, character: str) -> Array:
     fine = 8
     picture = np.zeros((_HEIGHT * fine, _WIDTH * fine), np.uint8)
     scale, baseline = _CAPITAL * fine, (_HEIGHT - 6) * fine
-    contours = [
-        np.round(np.asarray(contour) * (scale, -scale) + (2 * fine, baseline)).astype(np.int32)
-        for contour in face.outlines(character)
-    ]
-    cv2.fillPoly(picture, contours, 255)
+    points, lengths = face.outlines(character)
+    placed = np.round(points * (scale, -scale) + (2 * fine, baseline)).astype(np.int32)
+    cv2.fillPoly(picture, np.split(placed, np.cumsum(lengths)[:-1]), 255)
     small = cv2.resize(picture, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_AREA)
     return _floats(small) / np.float32(255)
 
