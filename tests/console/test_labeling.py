@@ -579,8 +579,30 @@ def test_a_sheet_that_was_panned_looks_as_if_painted_anew(
     anna.still()
     anna.page.wait_for_function("() => window.drawops.sheet.viewer.world.getItemAt(0).getFullyLoaded()")
 
+    assert_as_if_painted_anew(anna)
+
+
+def test_a_sheet_on_a_denser_screen_looks_as_if_painted_anew(person: Comes, opened: Opened) -> None:
+    anna = person("Anna")
+    anna.open(opened())
+    anna.page.evaluate("window.drawops.sheet.go([877, 620], 0.45, true)")
+    anna.still()
+    sheet_picture(anna, "drawer.steady")
+    dense = {"width": 1280, "height": 720, "deviceScaleFactor": 2, "mobile": False}
+    anna.context.new_cdp_session(anna.page).send("Emulation.setDeviceMetricsOverride", dense)
+    anna.page.evaluate("window.dispatchEvent(new Event('resize'))")
+    anna.still()
+    anna.page.evaluate(ONTO_WHOLE_PIXELS)
+    anna.still()
+    anna.page.wait_for_function("() => window.drawops.sheet.viewer.world.getItemAt(0).getFullyLoaded()")
+
+    assert_as_if_painted_anew(anna)
+
+
+def assert_as_if_painted_anew(anna: Person) -> None:
+    """What stands on the canvas differs by no more than how lines fall on pixels."""
     panned, kept = sheet_picture(anna, "drawer.steady")
-    anew, scaled_again = sheet_picture(anna, "(drawer.zoom = null) === null")
+    anew, scaled_again = sheet_picture(anna, "(drawer.scale = null) === null")
     assert kept
     assert scaled_again
     assert panned.std() > 20
@@ -592,7 +614,8 @@ def test_a_sheet_that_was_panned_looks_as_if_painted_anew(
 
 ONTO_WHOLE_PIXELS = """() => {
     const { placement, viewer } = window.drawops.sheet;
-    const beside = (pixels) => pixels - Math.round(pixels * devicePixelRatio) / devicePixelRatio;
+    const ratio = OpenSeadragon.pixelDensityRatio;
+    const beside = (pixels) => pixels - Math.round(pixels * ratio) / ratio;
     const off = new OpenSeadragon.Point(beside(placement.x), beside(placement.y));
     viewer.viewport.panBy(viewer.viewport.deltaPointsFromPixels(off, true), true);
 }"""

@@ -12,8 +12,8 @@ export class OpaqueDrawer extends OpenSeadragon.CanvasDrawer {
     constructor(options) {
         super(options);
         this.ground = getComputedStyle(this.container).getPropertyValue("--ground");
-        this.zoom = null; // of the frame before
-        this.scaled = new Map(); // tile -> {picture, canvas, x, y}: at that zoom, from the page's origin
+        this.scale = null; // of the frame before: pixels of the screen a page pixel
+        this.scaled = new Map(); // tile -> {picture, canvas, x, y}: at that scale, from the page's origin
     }
 
     _createDrawingElement() {
@@ -23,12 +23,12 @@ export class OpaqueDrawer extends OpenSeadragon.CanvasDrawer {
     }
 
     draw(images) {
-        const zoom = this.viewport.getZoom(true);
         const { x, y } = this.viewport.pixelFromPoint(new OpenSeadragon.Point(0, 0), true);
         const ratio = OpenSeadragon.pixelDensityRatio;
-        this.steady = zoom === this.zoom;
+        const scale = images[0]?.viewportToImageZoom(this.viewport.getZoom(true)) * ratio;
+        this.steady = scale === this.scale;
         this.origin = { x: Math.round(x * ratio), y: Math.round(y * ratio) };
-        this.zoom = zoom;
+        this.scale = scale;
         if (!this.steady) this.scaled.clear();
         super.draw(images);
         // Tiles that have just gone out of view mostly come back.
@@ -53,12 +53,11 @@ export class OpaqueDrawer extends OpenSeadragon.CanvasDrawer {
     }
 
     /**
-     * A tile at the present zoom. Tiles repeat a little of their neighbours; here each ends on the whole pixel
+     * A tile at the present scale. Tiles repeat a little of their neighbours; here each ends on the whole pixel
      * where the next one begins, and what it repeats fills what rounding adds.
      */
     #scale(tile, picture, image) {
-        const ratio = OpenSeadragon.pixelDensityRatio;
-        const unit = image.viewportToImageZoom(this.zoom) * image.getContentSize().x * ratio; // bounds: page widths
+        const unit = this.scale * image.getContentSize().x; // bounds are in widths of the page
         const [left, top] = [tile.bounds.x * unit, tile.bounds.y * unit];
         const [width, height] = [tile.bounds.width * unit, tile.bounds.height * unit];
         const edge = (image.source.tileOverlap * width) / picture.width;

@@ -100,14 +100,14 @@ class Sheet:
     def image(self) -> Image:
         """The picture, (height, width) uint8 grey; of a scan what its scanner's JPEG holds."""
         if self._scanned is None:
-            return self._exposed
+            return self._exposed()
         decoded = cv2.imdecode(np.frombuffer(self._scanned, dtype=np.uint8), cv2.IMREAD_GRAYSCALE)
         if decoded is None:
-            raise ValueError(f"JPEG round trip failed for a picture of shape {self._exposed.shape}")
+            raise ValueError(f"the scanner's JPEG of {len(self._scanned)} bytes cannot be decoded")
         return np.asarray(decoded, dtype=np.uint8)
 
-    @cached_property
     def _exposed(self) -> Image:
+        """Asked for once, by the picture or by the scanner's file: a second page is not kept."""
         clean = render(self.drawing, self.transform)
         return self.scanner.expose(clean, self.dpi) if self.scanner else clean
 
@@ -116,7 +116,7 @@ class Sheet:
         """The file that the scanner writes; None where none comes between (clean and bilevel)."""
         if self.scanner is None or self.scanner.bilevel:
             return None
-        return self._save("JPEG", self._exposed, quality=self.scanner.jpeg_quality)
+        return self._save("JPEG", self._exposed(), quality=self.scanner.jpeg_quality)
 
     def png(self) -> bytes:
         """Grey PNG that states its resolution."""
