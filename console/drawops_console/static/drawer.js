@@ -2,6 +2,13 @@
 
 const KEPT = 3; // times what is in view
 
+/** The whole pixel of the canvas on which the page's origin stands. */
+export function pixelOfOrigin(viewport) {
+    const { x, y } = viewport.pixelFromPoint(new OpenSeadragon.Point(0, 0), true);
+    const ratio = OpenSeadragon.pixelDensityRatio;
+    return { x: Math.round(x * ratio), y: Math.round(y * ratio) };
+}
+
 /**
  * Paints as the canvas drawer does, but
  * - on a canvas that hides what is below it: the compositor then copies the sheet instead of blending it;
@@ -23,11 +30,10 @@ export class OpaqueDrawer extends OpenSeadragon.CanvasDrawer {
     }
 
     draw(images) {
-        const { x, y } = this.viewport.pixelFromPoint(new OpenSeadragon.Point(0, 0), true);
-        const ratio = OpenSeadragon.pixelDensityRatio;
-        const scale = images[0]?.viewportToImageZoom(this.viewport.getZoom(true)) * ratio;
+        const scale =
+            images[0]?.viewportToImageZoom(this.viewport.getZoom(true)) * OpenSeadragon.pixelDensityRatio;
         this.steady = scale === this.scale;
-        this.origin = { x: Math.round(x * ratio), y: Math.round(y * ratio) };
+        this.origin = pixelOfOrigin(this.viewport);
         this.scale = scale;
         if (!this.steady) this.scaled.clear();
         super.draw(images);

@@ -1,5 +1,5 @@
 // The deep-zoom sheet: OpenSeadragon shows the picture, `Overlay` the boxes, the mouse picks and shapes them.
-import { OpaqueDrawer } from "./drawer.js";
+import { OpaqueDrawer, pixelOfOrigin } from "./drawer.js";
 import * as geometry from "./geometry.js";
 import { handles, HANDLE, Overlay } from "./overlay.js";
 
@@ -94,11 +94,11 @@ export class Sheet {
 
     #draw() {
         if (!this.viewer.world.getItemCount()) return;
-        const { zoom, x, y } = this.placement;
-        const { x: width, y: height } = this.viewer.viewport.getContainerSize();
-        const ratio = window.devicePixelRatio || 1;
-        const whole = (pixels) => Math.round(pixels * ratio) / ratio; // as the sheet's tiles stand
-        this.overlay.draw(whole(x), whole(y), zoom, width, height, ratio);
+        const { viewport } = this.viewer;
+        const { x: width, y: height } = viewport.getContainerSize();
+        const ratio = OpenSeadragon.pixelDensityRatio;
+        const { x, y } = pixelOfOrigin(viewport); // where the sheet's tiles stand
+        this.overlay.draw(x / ratio, y / ratio, this.placement.zoom, width, height, ratio);
         this.element.dataset.boxes = this.overlay.drawnBoxes;
     }
 

@@ -60,6 +60,11 @@ def test_of_pages_alike_the_uncertain_sort_comes_first() -> None:
     assert kinds(select(pool, 1)) == {"notes"}
 
 
+def test_few_pages_that_are_read_badly_come_before_many_that_are_read_as_usual() -> None:
+    pool = [*sort_of_pages("tags", 60, 0.93), *sort_of_pages("notes", 3, 0.6)]
+    assert kinds(select(pool, 1)) == {"notes"}
+
+
 def test_asking_for_more_than_there_is_gives_all() -> None:
     pool = sort_of_pages("tags", 3)
     assert sorted(select(pool, 10)) == ["tags-0", "tags-1", "tags-2"]
@@ -88,7 +93,7 @@ def test_features_are_alike_for_pages_alike() -> None:
 def test_the_choice_is_within_1_minus_1_over_e_of_the_best(seed: int, size: int, count: int) -> None:
     chance = Random(seed)
     pool = [
-        Candidate(f"p{n}", chance.uniform(0.1, 5), tuple(chance.random() for _ in range(4)))
+        Candidate(f"p{n}", chance.uniform(0.1, 5), 10, tuple(chance.random() for _ in range(4)))
         for n in range(size)
     ]
     best = max(
@@ -100,11 +105,15 @@ def test_the_choice_is_within_1_minus_1_over_e_of_the_best(seed: int, size: int,
 def _worth(pool: list[Candidate], names: tuple[str, ...]) -> float:
     """The function of the module's docstring, computed as it stands there."""
     known = {one.name: one.features for one in pool}
+    usual = sorted(one.errors / one.texts for one in pool)[len(pool) // 4]
 
     def alike(a: str, b: str) -> float:
         return math.exp(-(math.dist(known[a], known[b]) ** 2) / 0.4)
 
-    return sum(one.errors * max(alike(one.name, name) for name in names) for one in pool)
+    return sum(
+        max(one.errors - usual * one.texts, one.errors / 10) * max(alike(one.name, name) for name in names)
+        for one in pool
+    )
 
 
 @given(st.randoms(use_true_random=False))
@@ -118,7 +127,7 @@ def test_the_order_of_the_pool_does_not_matter(chance: Random) -> None:
 def test_a_large_pool_takes_seconds() -> None:
     chance = Random(1)
     pool = [
-        Candidate(f"p{n}", chance.random(), tuple(chance.random() for _ in range(154))) for n in range(1_200)
+        Candidate(f"p{n}", chance.random(), 10, tuple(chance.random() for _ in range(154))) for n in range(1_200)
     ]
     began = time.process_time()
     assert len(select(pool, 50)) == 50
