@@ -16,8 +16,10 @@ best set (Nemhauser, Wolsey and Fisher, Mathematical Programming 14, 1978), and 
 so most need not be looked at again (Minoux's lazy greedy, 1978).
 
 Two pages are alike when they are read alike: the same characters and patterns of them, heights of texts, and
-confidences. Similarity is exp(-d * d / 0.4) of their distance d: pages of one office were 0.3 apart (median
-of d * d, generated offices of `benchmarks/active_selection.py`), pages of two offices 0.9.
+confidences. Similarity is exp(-d * d / 0.2) of their distance d: pages of one office were 0.3 apart (median
+of d * d, generated offices of `benchmarks/active_selection.py`), pages of two offices 0.9. Whole drawings lie
+closer together: with 0.4, a page read well in the middle of many others was worth most
+(`benchmarks/active_learning.py`).
 """
 
 import heapq
@@ -33,7 +35,7 @@ from drawops.datasets.geometry import sides
 from drawops.labeling.policy import ConfidencePolicy, assess
 
 _CHARACTERS, _PATTERNS, _HEIGHTS, _CONFIDENCES = 64, 64, 16, 10
-_SCALE = 0.4
+_SCALE = 0.2
 _USUAL = 0.25
 """Share of the pages whose errors a text are at most the usual ones."""
 _ALWAYS = 0.1

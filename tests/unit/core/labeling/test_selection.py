@@ -47,11 +47,11 @@ def test_every_sort_of_page_comes_before_any_comes_twice() -> None:
 
 
 def test_what_is_labelled_already_is_neither_chosen_nor_needed_again() -> None:
-    tags, notes = sort_of_pages("tags", 30), sort_of_pages("notes", 5)
+    tags, notes = sort_of_pages("tags", 15), sort_of_pages("notes", 5)
     assert kinds(select([*tags, *notes], 1)) == {"tags"}
     assert kinds(select([*tags, *notes], 1, labelled=tags[:1])) == {"notes"}
-    chosen = select([*tags, *notes], 35, labelled=tags[:3], exclude=["notes-0"])
-    assert len(chosen) == 31
+    chosen = select([*tags, *notes], 20, labelled=tags[:3], exclude=["notes-0"])
+    assert len(chosen) == 16
     assert not {"tags-0", "tags-1", "tags-2", "notes-0"} & set(chosen)
 
 
@@ -108,7 +108,7 @@ def _worth(pool: list[Candidate], names: tuple[str, ...]) -> float:
     usual = sorted(one.errors / one.texts for one in pool)[len(pool) // 4]
 
     def alike(a: str, b: str) -> float:
-        return math.exp(-(math.dist(known[a], known[b]) ** 2) / 0.4)
+        return math.exp(-(math.dist(known[a], known[b]) ** 2) / 0.2)
 
     return sum(
         max(one.errors - usual * one.texts, one.errors / 10) * max(alike(one.name, name) for name in names)
