@@ -127,7 +127,8 @@ def test_the_order_of_the_pool_does_not_matter(chance: Random) -> None:
 def test_a_large_pool_takes_seconds() -> None:
     chance = Random(1)
     pool = [
-        Candidate(f"p{n}", chance.random(), 10, tuple(chance.random() for _ in range(154))) for n in range(1_200)
+        Candidate(f"p{n}", chance.random(), 9, tuple(chance.random() for _ in range(154)))
+        for n in range(1_200)
     ]
     began = time.process_time()
     assert len(select(pool, 50)) == 50
