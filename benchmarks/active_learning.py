@@ -12,6 +12,8 @@ stays in the folder and is taken from there.
 """
 
 import argparse
+import hashlib
+import itertools
 import json
 import random
 import sys
@@ -22,18 +24,16 @@ from pathlib import Path
 
 import numpy as np
 from drawops.contracts.reading import Reading
-from drawops.labeling.selection import candidate, select
+from drawops.labeling.selection import Candidate, candidate, select
 from drawops_vision import artifact, ink
 from drawops_vision.evaluation.markdown import table
-from drawops_vision.gate.readings import read_lines
-from drawops_vision.recognise import Recogniser, canonical, crop
+from drawops_vision.recognise import canonical, crop
 from drawops_vision.sheets import Hand, Kind, Look, Sheet, generate
-from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 from rich.console import Console
 from rich.progress import Progress
 
-from benchmarks import finetuning
+from benchmarks import finetuning, training_job
 
 LOOKS = (Look.CLEAN, Look.SCANNED, Look.WORN)
 VAL, TESTS = 4, 32
@@ -51,21 +51,9 @@ class World:
     test: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Line:
-    """A text of a test sheet, cut out."""
-
-    picture: NDArray[np.uint8]
-    text: str
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark; returns the exit code."""
-    command = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    command.add_argument("--model", type=Path, required=True, help="the parent's model.tar.gz")
-    command.add_argument("--python", type=Path, required=True, help="Python of the training environment")
+    command = training_job.command(__doc__)
     command.add_argument("--pools", type=int, default=1)
     command.add_argument("--seed", type=int, default=1, help="of the first pool, then +1 each")
     command.add_argument("--pages", type=int, default=64, help="in a pool")
@@ -113,49 +101,49 @@ def curves(
     """Error rates on the test sheets: of the parent, and after every budget for each way of choosing."""
     chance = random.Random(seed)
     with Progress(transient=True, console=Console(stderr=True)) as bar:
-        reading = bar.add_task("reading the pool", total=len(drawn.pool))
-        seen = []
-        for name, found in read_pool(drawn, parent, folder / "read"):
-            seen.append(candidate(name, found.pages[0]))
-            bar.advance(reading)
+        kept = folder / "read"
+        finetuning.read(parent, drawn.sheets, bar.track(drawn.pool, description="reading the pool"), kept)
         orders: dict[str, list[list[str]]] = {
             "random": [chance.sample(drawn.pool, len(drawn.pool)) for _ in range(options.orders)],
-            "drawops (both)": [select(seen, max(options.budgets))],
+            "drawops (both)": [select(candidates(drawn, kept), max(options.budgets))],
         }
         lines = test_lines(drawn, parent)
         measured = {"none": [error_rate(parent, lines)]}
-        jobs = sum(map(len, orders.values())) * len(options.budgets)
-        training = bar.add_task("training", total=jobs)
+        training = bar.add_task("training", total=sum(map(len, orders.values())) * len(options.budgets))
         for name, tried in orders.items():
-            rates = np.zeros((len(tried), len(options.budgets)))
-            for number, order in enumerate(tried):
-                for at, budget in enumerate(options.budgets):
-                    root = folder / f"{name.split()[0]}-{number}-{budget}"
-                    rates[number, at] = after(root, drawn, order[:budget], options, lines)
-                    bar.advance(training)
-            measured[name] = [float(rate) for rate in rates.mean(axis=0)]
+            rates: dict[int, list[float]] = {budget: [] for budget in options.budgets}
+            for order, budget in itertools.product(tried, options.budgets):
+                rates[budget].append(after(order[:budget], drawn, folder, options, lines))
+                bar.advance(training)
+            measured[name] = [sum(some) / len(some) for some in rates.values()]
     return measured
 
 
-def read_pool(drawn: World, parent: Path, kept: Path) -> list[tuple[str, Reading]]:
-    """What the parent reads on each page of the pool."""
-    finetuning.read(parent, drawn.sheets, drawn.pool, kept)
-    return [(name, Reading.model_validate_json((kept / f"{name}.json").read_bytes())) for name in drawn.pool]
+def candidates(drawn: World, kept: Path) -> list[Candidate]:
+    """The pages of the pool as they were read."""
+    found = [Reading.model_validate_json((kept / f"{name}.json").read_bytes()) for name in drawn.pool]
+    return [candidate(name, one.pages[0]) for name, one in zip(drawn.pool, found, strict=True)]
 
 
 def after(
-    root: Path, drawn: World, chosen: Sequence[str], options: argparse.Namespace, lines: Sequence[Line]
+    chosen: Sequence[str],
+    drawn: World,
+    folder: Path,
+    options: argparse.Namespace,
+    lines: Sequence[finetuning.Line],
 ) -> float:
-    """Error rate of what comes out of a training on `chosen`."""
+    """Error rate of what comes out of a training on `chosen`; it is kept under the names of the sheets."""
+    train = sorted(chosen)
+    root = folder / f"{len(train)}-{hashlib.sha256(' '.join(train).encode()).hexdigest()[:12]}"
     kept = root / "cer.json"
     if not kept.exists():
-        fold = finetuning.Fold(train=tuple(chosen), val=drawn.val, held_out=drawn.test)
+        fold = finetuning.Fold(train=tuple(train), val=drawn.val, held_out=drawn.test)
         finetuning.tuned(root, options, drawn.sheets, fold, SETTINGS)
         kept.write_text(json.dumps(error_rate(root / "model", lines)))
     return float(json.loads(kept.read_text()))
 
 
-def test_lines(drawn: World, model: Path) -> list[Line]:
+def test_lines(drawn: World, model: Path) -> list[finetuning.Line]:
     """Every text of the test sheets, cut out where it stands."""
     padding = artifact.Model(model).manifest.preprocessing.crop_padding
     found = []
@@ -163,17 +151,17 @@ def test_lines(drawn: World, model: Path) -> list[Line]:
         pixels = drawn.sheets[name].image.copy()
         ink.normalise(pixels, ink.paper(pixels))
         found += [
-            Line(crop(pixels, np.asarray(text.quad, np.float32), padding), canonical(text.text))
+            (crop(pixels, np.asarray(text.quad, np.float32), padding), canonical(text.text))
             for text in drawn.sheets[name].truth
         ]
     return found
 
 
-def error_rate(model: Path, lines: Sequence[Line]) -> float:
+def error_rate(model: Path, lines: Sequence[finetuning.Line]) -> float:
     """Character error rate: edits over characters, of all lines together."""
-    found = read_lines(Recogniser(artifact.Model(model), 0), [line.picture for line in lines])
-    edits = sum(Levenshtein.distance(one.text, line.text) for one, line in zip(found, lines, strict=True))
-    return edits / sum(len(line.text) for line in lines)
+    found = finetuning.texts(model, lines)
+    edits = sum(Levenshtein.distance(read, text) for read, (_, text) in zip(found, lines, strict=True))
+    return edits / sum(len(text) for _, text in lines)
 
 
 def page(measured: Mapping[str, Sequence[float]], budgets: Sequence[int], seed: int) -> str:

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -37,6 +37,9 @@ from benchmarks import gate_data, training_job
 
 LABELS = training_job.ROOT.parent / "shared" / "data" / "dexpi" / "Label.txt"
 HEX, UER, SAG = "C01V01-HEX.EX02", "UER-2345678_bw", ("C03V01-SAG.EX01", "C05V01-SAG.EX01", "E06V01-SAG.EX01")
+
+Line = tuple[NDArray[np.uint8], str]
+"""The picture of a line, and what stands on it."""
 
 
 @dataclass(frozen=True)
@@ -100,11 +103,7 @@ class Row:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark; returns the exit code."""
-    command = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    command.add_argument("--model", type=Path, required=True, help="the parent's model.tar.gz")
-    command.add_argument("--python", type=Path, required=True, help="Python of the training environment")
+    command = training_job.command(__doc__)
     command.add_argument("--drawings", choices=sorted(DRAWINGS), default="real")
     command.add_argument("--variants", nargs="+", choices=list(VARIANTS), default=list(VARIANTS))
     command.add_argument("--iterations", type=int, default=40)
@@ -193,7 +192,7 @@ def tuned(
     return time.perf_counter() - started
 
 
-def read(model: Path, sheets: Mapping[str, gate_data.Shown], names: Sequence[str], kept: Path) -> Score:
+def read(model: Path, sheets: Mapping[str, gate_data.Shown], names: Iterable[str], kept: Path) -> Score:
     """Read sheets end to end and score them; readings stay in `kept`."""
     kept.mkdir(parents=True, exist_ok=True)
     reader: Reader | None = None
@@ -208,7 +207,7 @@ def read(model: Path, sheets: Mapping[str, gate_data.Shown], names: Sequence[str
     return total
 
 
-def general_lines(python: Path) -> list[tuple[NDArray[np.uint8], str]]:
+def general_lines(python: Path) -> list[Line]:
     """Lines that no training has drawn, drawn in the training environment."""
     with tempfile.TemporaryDirectory() as scratch:
         drawn = Path(scratch) / "lines.npz"
@@ -229,10 +228,17 @@ np.savez(sys.argv[1], texts=np.array([text for _, text in drawn]),
 """
 
 
-def exact(model: Path, lines: Sequence[tuple[NDArray[np.uint8], str]]) -> float:
-    """Share of lines that are read exactly."""
+def texts(model: Path, lines: Sequence[Line]) -> list[str]:
+    """What a model reads on each line."""
     found = read_lines(Recogniser(artifact.Model(model), 0), [picture for picture, _ in lines])
-    return float(np.mean([one.text == canonical(text) for one, (_, text) in zip(found, lines, strict=True)]))
+    return [one.text for one in found]
+
+
+def exact(model: Path, lines: Sequence[Line]) -> float:
+    """Share of lines that are read exactly."""
+    return float(
+        np.mean([one == canonical(text) for one, (_, text) in zip(texts(model, lines), lines, strict=True)])
+    )
 
 
 def page(rows: Sequence[Row]) -> str:

@@ -72,11 +72,7 @@ class Run:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark; returns the exit code."""
-    command = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    command.add_argument("--model", type=Path, required=True, help="the parent's model.tar.gz")
-    command.add_argument("--python", type=Path, required=True, help="Python of the training environment")
+    command = training_job.command(__doc__)
     command.add_argument("--kills", type=int, default=3)
     command.add_argument("--seed", type=int, default=1, help="of the moments")
     command.add_argument("--keep", type=Path, metavar="FOLDER", help="leave roots and logs there")

@@ -1,5 +1,6 @@
 """A training job on this disk: what SageMaker lays before the program `train`, and how that is started."""
 
+import argparse
 import json
 import os
 import shutil
@@ -11,6 +12,16 @@ from benchmarks import gate_data
 
 ROOT = Path(__file__).parents[1]
 SOURCES = (ROOT / "containers" / "training", ROOT / "containers" / "vision", ROOT / "layers" / "core")
+
+
+def command(description: str | None) -> argparse.ArgumentParser:
+    """A command line with what every benchmark that trains must be told."""
+    made = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    made.add_argument("--model", type=Path, required=True, help="the parent's model.tar.gz")
+    made.add_argument("--python", type=Path, required=True, help="Python of the training environment")
+    return made
 
 
 def environment(**more: str) -> dict[str, str]:

@@ -575,9 +575,6 @@ def test_a_sheet_that_was_panned_looks_as_if_painted_anew(
     anna.still()
     anna.page.evaluate("window.drawops.sheet.pan(0.11, -0.07)")
     anna.still()
-    anna.page.evaluate(ONTO_WHOLE_PIXELS)
-    anna.still()
-    anna.page.wait_for_function("() => window.drawops.sheet.viewer.world.getItemAt(0).getFullyLoaded()")
 
     assert_as_if_painted_anew(anna)
 
@@ -592,15 +589,15 @@ def test_a_sheet_on_a_denser_screen_looks_as_if_painted_anew(person: Comes, open
     anna.context.new_cdp_session(anna.page).send("Emulation.setDeviceMetricsOverride", dense)
     anna.page.evaluate("window.dispatchEvent(new Event('resize'))")
     anna.still()
-    anna.page.evaluate(ONTO_WHOLE_PIXELS)
-    anna.still()
-    anna.page.wait_for_function("() => window.drawops.sheet.viewer.world.getItemAt(0).getFullyLoaded()")
 
     assert_as_if_painted_anew(anna)
 
 
 def assert_as_if_painted_anew(anna: Person) -> None:
-    """What stands on the canvas differs by no more than how lines fall on pixels."""
+    """Once on whole pixels and loaded, the canvas differs by no more than how lines fall on pixels."""
+    anna.page.evaluate(ONTO_WHOLE_PIXELS)
+    anna.still()
+    anna.page.wait_for_function("() => window.drawops.sheet.viewer.world.getItemAt(0).getFullyLoaded()")
     panned, kept = sheet_picture(anna, "drawer.steady")
     anew, scaled_again = sheet_picture(anna, "(drawer.scale = null) === null")
     assert kept
